@@ -1,0 +1,44 @@
+#pragma once
+// A family is written once, as a list of ops. The list becomes the interface, the class of every backend, the view bound to
+// a stream, the names for profiler and check-ops, and the test that every op has cases:
+//
+//   #define BKD_POOLING_OPS(OP) OP(max_pool_forward, MaxPoolForward) OP(max_pool_backward, MaxPoolBackward)
+//   BKD_FAMILY(Pooling, BKD_POOLING_OPS)
+//
+// A backend defines `void cpu::Pooling::max_pool_forward(Stream&, const MaxPoolForward&) const`; a body that is missing does
+// not link. `plan` executes nothing: what it is for happens in LaunchScope.
+#include "kernels/stream.h"
+
+#define BKD_OP_PURE(op, Args) virtual void op(Stream&, const Args&) const = 0;
+#define BKD_OP_BODY(op, Args) void op(Stream&, const Args&) const override;
+#define BKD_OP_EMPTY(op, Args) \
+    void op(Stream&, const Args&) const override {}
+#define BKD_OP_BOUND(op, Args)                          \
+    void op(const Args& args) const {                   \
+        const LaunchScope<Args> scope(stream, #op, args); \
+        family.op(stream, args);                        \
+    }
+#define BKD_OP_NAME(op, Args) #op,
+
+#define BKD_FAMILY_ON(backend, Name, OPS, MEMBER) \
+    namespace backend {                           \
+    class Name final : public kernels::Name {     \
+    public:                                       \
+        OPS(MEMBER)                               \
+    };                                            \
+    }
+#define BKD_FAMILY(Name, OPS)                                \
+    class Name {                                             \
+    public:                                                  \
+        virtual ~Name() = default;                           \
+        static constexpr const char* ops[] = {OPS(BKD_OP_NAME)}; \
+        OPS(BKD_OP_PURE)                                     \
+        struct On {                                          \
+            const Name& family;                              \
+            Stream& stream;                                  \
+            OPS(BKD_OP_BOUND)                                \
+        };                                                   \
+    };                                                       \
+    BKD_FAMILY_ON(reference, Name, OPS, BKD_OP_BODY)         \
+    BKD_FAMILY_ON(cpu, Name, OPS, BKD_OP_BODY)               \
+    BKD_FAMILY_ON(plan, Name, OPS, BKD_OP_EMPTY)

@@ -1,0 +1,75 @@
+#include "kernels/pool.h"
+
+#include "kernels/error.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+namespace bkd {
+namespace {
+
+class HostMemory final : public Memory {
+public:
+    void* take(std::size_t bytes) override {
+        constexpr std::size_t huge_page = std::size_t{2} << 20, cache_line = 64;
+        const std::size_t alignment = bytes >= huge_page ? huge_page : cache_line;
+        void* data = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+        if (data == nullptr)
+            throw InputError({.id = 701, .what = fmt::format("no memory for {} bytes", bytes), .at = "cpu",
+                              .try_ = "a smaller batch.size"});
+        if (bytes >= huge_page) madvise(data, bytes, MADV_HUGEPAGE);  // advice: a kernel without huge pages says no
+        return data;
+    }
+    void give(void* data, std::size_t) noexcept override { std::free(data); }
+};
+
+}
+
+std::unique_ptr<Memory> host_memory() { return std::make_unique<HostMemory>(); }
+
+Pool::Pool(std::unique_ptr<Memory> memory) : memory_(std::move(memory)) {}
+
+Pool::~Pool() {
+    for (const Block& block : owned_) memory_->give(block.data, block.bytes);
+}
+
+std::size_t Pool::size_class(std::size_t bytes) {
+    if (bytes <= 64) return 64;
+    const std::size_t step = std::max<std::size_t>(std::bit_floor(bytes - 1) / 8, 64);
+    return (bytes + step - 1) / step * step;
+}
+
+// Eight slots a power of two: the three bits under the leading one.
+std::size_t Pool::index_of(std::size_t class_bytes) {
+    const auto exponent = static_cast<std::size_t>(std::bit_width(class_bytes) - 1);
+    return exponent * 8 + ((class_bytes >> (exponent - 3)) & 7);
+}
+
+Block Pool::take(std::size_t bytes) {
+    const std::size_t size = size_class(bytes);
+    std::vector<void*>& free = free_[index_of(size)];
+    Block block{nullptr, size};
+    if (free.empty()) {
+        block.data = memory_->take(size);
+        owned_.push_back(block);
+        free.reserve(free.size() + owned_.size());  // giving back must not allocate
+        ++statistics_.system_requests;
+        statistics_.system_bytes += static_cast<std::int64_t>(size);
+    } else {
+        block.data = free.back();
+        free.pop_back();
+    }
+    statistics_.live_bytes += static_cast<std::int64_t>(size);
+    statistics_.peak_bytes = std::max(statistics_.peak_bytes, statistics_.live_bytes);
+    return block;
+}
+
+void Pool::give(Block block) noexcept {
+    free_[index_of(block.bytes)].push_back(block.data);
+    statistics_.live_bytes -= static_cast<std::int64_t>(block.bytes);
+}
+
+}

@@ -1,0 +1,73 @@
+#pragma once
+// Pool: memory for tensors and scratch on one device. Deterministic: the same sequence of requests gets the same addresses,
+// whatever the time or the number of threads; once the first step of a shape has run, nothing new is taken from the system.
+// Used by the one thread that issues work; the loader's threads have memory of their own.
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace bkd {
+
+// Where a pool gets its memory: the system, a device, or (plan) nowhere at all.
+class Memory {
+public:
+    virtual ~Memory() = default;
+    virtual void* take(std::size_t bytes) = 0;  // aligned to 64 bytes or more; InputError E0701 when there is none
+    virtual void give(void* data, std::size_t bytes) noexcept = 0;
+};
+
+// Memory of this machine's RAM. Blocks of 2 MiB and more are asked for in huge pages.
+std::unique_ptr<Memory> host_memory();
+
+struct Block {
+    void* data = nullptr;
+    std::size_t bytes = 0;  // of its size class: at least what was asked for
+};
+
+struct PoolStatistics {
+    std::int64_t system_requests = 0;  // how often the system was asked
+    std::int64_t system_bytes = 0;
+    std::int64_t live_bytes = 0;       // handed out now
+    std::int64_t peak_bytes = 0;       // the most ever handed out at once
+};
+
+class Pool {
+public:
+    explicit Pool(std::unique_ptr<Memory> memory);
+    ~Pool();
+    Pool(const Pool&) = delete;
+
+    Block take(std::size_t bytes);  // never null, not even for 0 bytes; contents undefined
+    void give(Block block) noexcept;
+    const PoolStatistics& statistics() const { return statistics_; }
+
+    // Sizes are rounded up to eight steps per power of two, 64 bytes at least: at most 12.5 % is lost.
+    static std::size_t size_class(std::size_t bytes);
+
+private:
+    static constexpr std::size_t classes = 64 * 8;
+    static std::size_t index_of(std::size_t class_bytes);
+
+    std::unique_ptr<Memory> memory_;
+    std::array<std::vector<void*>, classes> free_;  // per size class, last given first taken
+    std::vector<Block> owned_;
+    PoolStatistics statistics_;
+};
+
+// Scratch memory for the duration of one kernel.
+class Scratch {
+public:
+    Scratch(Pool& pool, std::size_t bytes) : pool_(pool), block_(pool.take(bytes)) {}
+    ~Scratch() { pool_.give(block_); }
+    Scratch(const Scratch&) = delete;
+    template <class T>
+    T* as() const { return static_cast<T*>(block_.data); }
+
+private:
+    Pool& pool_;
+    Block block_;
+};
+
+}
