@@ -1,0 +1,68 @@
+#include "kernels/checks.h"
+#include "kernels/checks/checker.h"
+
+namespace bkd::kernels {
+namespace {
+
+void check_softmax(const Checker& check, const ConstView& x, double temperature) {
+    BKD_CHECK_OP(check, x.rank() >= 1 && x.dim(-1) >= 1, "{} has no class", x.shape.str());
+    BKD_CHECK_OP(check, temperature > 0, "temperature is {}", temperature);
+}
+
+template <class Args>
+void check_softmax_forward(const Checker& check, const Args& args) {
+    check.real("x", args.x);
+    check.real("y", args.y, args.x.shape);
+    check_softmax(check, args.x, args.temperature);
+    check.apart(args);
+}
+
+template <class Args>
+void check_softmax_backward(const Checker& check, const Args& args) {
+    check.real("y", args.y);
+    check.real("dy", args.dy, args.y.shape);
+    check.real("dx", args.dx.view, args.y.shape);
+    check_softmax(check, args.y, args.temperature);
+    check.apart(args);
+}
+
+}
+
+void check(const ReluForward& args) {
+    const Checker check("relu_forward");
+    check.real("x", args.x);
+    check.real("y", args.y, args.x.shape);
+    check.apart(args, {{args.x, args.y}});
+}
+
+void check(const ReluBackward& args) {
+    const Checker check("relu_backward");
+    check.real("y", args.y);
+    check.real("dy", args.dy, args.y.shape);
+    check.real("dx", args.dx.view, args.y.shape);
+    check.apart(args, {{args.dx.view, args.dy}});
+}
+
+void check(const AddReluForward& args) {
+    const Checker check("add_relu_forward");
+    check.real("a", args.a);
+    check.real("b", args.b, args.a.shape);
+    check.real("y", args.y, args.a.shape);
+    check.apart(args, {{args.a, args.y}, {args.b, args.y}});
+}
+
+void check(const AddReluBackward& args) {
+    const Checker check("add_relu_backward");
+    check.real("y", args.y);
+    check.real("dy", args.dy, args.y.shape);
+    check.optional_real("da", args.da.view, args.y.shape);
+    check.optional_real("db", args.db.view, args.y.shape);
+    check.apart(args, {{args.da.view, args.db.view}});
+}
+
+void check(const SoftmaxForward& args) { check_softmax_forward(Checker("softmax_forward"), args); }
+void check(const SoftmaxBackward& args) { check_softmax_backward(Checker("softmax_backward"), args); }
+void check(const LogSoftmaxForward& args) { check_softmax_forward(Checker("log_softmax_forward"), args); }
+void check(const LogSoftmaxBackward& args) { check_softmax_backward(Checker("log_softmax_backward"), args); }
+
+}

@@ -1,0 +1,53 @@
+#pragma once
+// The words in which checks/<family>.cpp speak: each throws LogicError "op: what must hold: what was seen".
+#include "kernels/arguments.h"
+
+#include <array>
+#include <initializer_list>
+#include <utility>
+
+namespace bkd::kernels {
+
+// The condition as text, with the op's name in front: BKD_CHECK_OP(check, m >= 2, "x {} has no variance",
+// x.shape.str()).
+#define BKD_CHECK_OP(check, condition, ...) \
+    (static_cast<bool>(condition) ? void() : ::bkd::fail_check((check).op, #condition, fmt::format(__VA_ARGS__)))
+
+class Checker {
+public:
+    explicit Checker(const char* name) : op(name) {}
+    const char* const op;
+
+    // The argument is there, has that dtype (real: f64 on `reference`, f32 elsewhere) and that shape.
+    void real(const char* name, const ConstView& view) const;
+    void real(const char* name, const ConstView& view, const Shape& shape) const;
+    void typed(const char* name, const ConstView& view, DType type) const;
+    void typed(const char* name, const ConstView& view, DType type, const Shape& shape) const;
+    // The same, unless it is left out.
+    void optional_real(const char* name, const ConstView& view, const Shape& shape) const;
+    void optional_typed(const char* name, const ConstView& view, DType type, const Shape& shape) const;
+    // [1] or [n] real numbers: one for all, or one a row.
+    void one_or_each(const char* name, const ConstView& view, std::int64_t n) const;
+    void rank(const char* name, const ConstView& view, int at_least, int at_most) const;
+
+    // No output overlaps another argument, except the pairs that may be one and the same memory.
+    using Pair = std::pair<ConstView, ConstView>;
+    template <class Args>
+    void apart(const Args& args, std::initializer_list<Pair> may_be_same = {}) const {
+        std::array<Argument, 20> all;
+        std::size_t count = 0;
+        for_each_view(args, [&](const ConstView& view, bool is_output) { all[count++] = {view, is_output}; });
+        for (std::size_t i = 0; i < count; ++i)
+            for (std::size_t j = 0; j < i; ++j)
+                if (all[i].is_output || all[j].is_output) disjoint(all[i].view, all[j].view, may_be_same);
+    }
+
+private:
+    struct Argument {
+        ConstView view;
+        bool is_output;
+    };
+    void disjoint(const ConstView& a, const ConstView& b, std::initializer_list<Pair> may_be_same) const;
+};
+
+}

@@ -1,0 +1,57 @@
+#include "kernels/checks.h"
+#include "kernels/checks/checker.h"
+
+namespace bkd::kernels {
+
+void check(const Gemm& args) {
+    const Checker check("gemm");
+    check.real("a", args.a);
+    check.real("b", args.b);
+    check.rank("a", args.a, 2, Shape::max_rank);
+    check.rank("b", args.b, args.a.rank(), args.a.rank());
+    const Shape &a = args.a.shape, &b = args.b.shape;
+    Shape out = a;
+    out.set(-2, a[args.transpose_a ? -1 : -2]);
+    out.set(-1, b[args.transpose_b ? -2 : -1]);
+    BKD_CHECK_OP(check, a[args.transpose_a ? -2 : -1] == b[args.transpose_b ? -1 : -2],
+                 "a {}{} and b {}{} differ in their inner extent", a.str(), args.transpose_a ? " transposed" : "",
+                 b.str(), args.transpose_b ? " transposed" : "");
+    for (int i = 0; i < a.rank() - 2; ++i)
+        BKD_CHECK_OP(check, a[i] == b[i], "a {} and b {} are not equal batches", a.str(), b.str());
+    check.real("out", args.out.view, out);
+    check.optional_real("bias", args.bias, {out[-1]});
+    check.apart(args);
+}
+
+void check(const CosineLinearForward& args) {
+    const Checker check("cosine_linear_forward");
+    check.real("x", args.x);
+    check.real("w", args.w);
+    check.rank("x", args.x, 2, 2);
+    check.rank("w", args.w, 2, 2);
+    const std::int64_t n = args.x.dim(0), o = args.w.dim(0);
+    check.real("w", args.w, {o, args.x.dim(1)});
+    check.real("y", args.y, {n, o});
+    check.real("x_norm", args.x_norm, {n});
+    check.real("w_norm", args.w_norm, {o});
+    check.apart(args);
+}
+
+void check(const CosineLinearBackward& args) {
+    const Checker check("cosine_linear_backward");
+    check.real("x", args.x);
+    check.real("w", args.w);
+    check.rank("x", args.x, 2, 2);
+    check.rank("w", args.w, 2, 2);
+    const std::int64_t n = args.x.dim(0), o = args.w.dim(0);
+    check.real("w", args.w, {o, args.x.dim(1)});
+    check.real("dy", args.dy, {n, o});
+    check.real("y", args.y, {n, o});
+    check.real("x_norm", args.x_norm, {n});
+    check.real("w_norm", args.w_norm, {o});
+    check.optional_real("dx", args.dx.view, args.x.shape);
+    check.optional_real("dw", args.dw.view, args.w.shape);
+    check.apart(args);
+}
+
+}

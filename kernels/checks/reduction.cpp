@@ -1,0 +1,44 @@
+#include "kernels/checks.h"
+#include "kernels/checks/checker.h"
+
+namespace bkd::kernels {
+namespace {
+
+void check_axes(const Checker& check, const ConstView& whole, Axes axes) {
+    BKD_CHECK_OP(check, axes.bits >> whole.rank() == 0, "axes beyond those of {}", whole.shape.str());
+}
+
+}
+
+void check(const Sum& args) {
+    const Checker check("sum");
+    check.real("x", args.x);
+    check_axes(check, args.x, args.axes);
+    check.real("y", args.y.view, reduced_shape(args.x.shape, args.axes));
+    check.apart(args);
+}
+
+void check(const Broadcast& args) {
+    const Checker check("broadcast");
+    check.real("y", args.y.view);
+    check_axes(check, args.y.view, args.axes);
+    check.real("x", args.x, reduced_shape(args.y.view.shape, args.axes));
+    check.apart(args);
+}
+
+void check(const ColumnSum& args) {
+    const Checker check("column_sum");
+    check.real("x", args.x);
+    check.rank("x", args.x, 1, Shape::max_rank);
+    check.real("y", args.y.view, {args.x.dim(-1)});
+    check.apart(args);
+}
+
+void check(const CountNonfinite& args) {
+    const Checker check("count_nonfinite");
+    check.real("x", args.x);
+    check.typed("count", args.count, DType::i32, {1});
+    check.apart(args);
+}
+
+}
