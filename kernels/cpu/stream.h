@@ -1,0 +1,26 @@
+#pragma once
+// CpuStream: the CPU's queue. Work runs at once, in the thread that issues it and `threads - 1` helpers of OpenMP. It
+// keeps the oneDNN primitives made so far (onednn.h), one a shape, so that a steady step makes and allocates nothing.
+#include "kernels/stream.h"
+
+namespace bkd::kernels::cpu {
+
+class PrimitiveCache;
+
+class CpuStream final : public Stream {
+public:
+    // `primitives_made` outlives the stream and counts what its cache makes.
+    CpuStream(Device device, Pool& pool, int threads, std::int64_t& primitives_made);
+    ~CpuStream() override;
+    void synchronize() override {}
+
+    const int threads;  // at least 1
+    const std::unique_ptr<PrimitiveCache> primitives;
+};
+
+inline CpuStream& cpu_stream(Stream& stream) {
+    BKD_CHECK(stream.device.kind == DeviceKind::cpu, "a stream of {} given to a CPU kernel", stream.device.str());
+    return static_cast<CpuStream&>(stream);
+}
+
+}
