@@ -45,6 +45,9 @@ public:
 // characters with a count of what is left out.
 std::string printable(std::string_view text);
 
+// Length in bytes of the valid UTF-8 sequence at the start of a text that is not empty, 0 if there is none.
+std::size_t utf8_length(std::string_view text);
+
 }
 
 // BKD_CHECK(x.rank() == 4, "x {} is no image batch", x.shape.str()): throws LogicError "op: x.rank() == 4: x [2, 3] is ...".
