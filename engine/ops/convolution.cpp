@@ -1,0 +1,28 @@
+#include "engine/ops/convolution.h"
+
+#include "engine/ops/elementwise.h"
+
+namespace bkd {
+
+// y[n,p,q,k] = b[k] + sum_{r,s,c} x[n, p sh - ph + r, q sw - pw + s, c] w[k,r,s,c]
+Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& bias,
+              const kernels::ConvolutionGeometry& geometry) {
+    Tensor y = ctx.empty(kernels::convolution_shape(x.shape(), w.shape(), geometry), x.dtype());
+    ctx.convolution().conv2d_forward({.x = x, .w = w, .bias = bias, .y = y, .geometry = geometry});
+    ctx.record("conv2d", y, {x, w, bias}, [=](Context& back, const Tensor& dy, Gradients& grad) {
+        if (Out dx = grad.out(x)) back.convolution().conv2d_backward_data({.dy = dy, .w = w, .dx = dx, .geometry = geometry});
+        if (Out dw = grad.out(w)) back.convolution().conv2d_backward_weight({.x = x, .dy = dy, .dw = dw, .geometry = geometry});
+        if (Out db = grad.out(bias)) back.reduction().column_sum({.x = dy, .y = db});
+    });
+    return y;
+}
+
+// conv2d of width 1: [b, l, d] is the image [b, l, 1, d]
+Tensor text_conv(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& bias, std::int64_t padding) {
+    const Tensor image = reshape(ctx, x, {x.dim(0), x.dim(1), 1, x.dim(2)});
+    const Tensor filter = reshape(ctx, w, {w.dim(0), w.dim(1), 1, w.dim(2)});
+    const Tensor y = conv2d(ctx, image, filter, bias, {.padding = {padding, 0}});
+    return reshape(ctx, y, {y.dim(0), y.dim(1), y.dim(3)});
+}
+
+}
