@@ -45,8 +45,8 @@ public:
 
     Pool& pool() { return pool_; }
     virtual std::unique_ptr<Stream> make_stream() = 0;
-    // Copies the elements of `to` from, or of `from` to, the host's memory, which holds the same dtype; f32 host numbers
-    // are widened for a backend whose real is f64. Returns when the host's memory may be reused.
+    // Copies the elements of `to` from, or of `from` to, the host's memory, which holds the view's dtype. Returns when the
+    // host's memory may be reused.
     virtual void upload(Stream& stream, const View& to, const void* host) = 0;
     virtual void download(Stream& stream, const ConstView& from, void* host) = 0;
     // How many device primitives (oneDNN's, cuDNN plans) were made so far: a steady step makes none.
