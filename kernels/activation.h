@@ -7,7 +7,7 @@
 
 namespace bkd::kernels {
 
-// y = max(x, 0); the gradient at 0 and -0 is 0
+// y = max(x, 0), NaN stays NaN; the gradient at 0 and -0 is 0, at NaN dy
 struct ReluForward {
     ConstView x;       // any shape, f32 bf16
     View y;            // as x

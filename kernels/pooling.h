@@ -17,7 +17,7 @@ struct Window {
 // [n, p, q, c]; LogicError if the window does not fit, or could lie wholly in the padding (2 padding > kernel).
 Shape pooling_shape(const Shape& x, const Window& window);
 
-// y = max over the window; padding is -infinity; of equal values the first in row-major window order
+// y = max over the window; padding is -infinity; of equal values, and of NaNs, the first in row-major window order
 struct MaxPoolForward {
     ConstView x;       // [n, h, w, c] f32 bf16
     View y;            // [n, p, q, c] as x

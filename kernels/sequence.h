@@ -5,7 +5,7 @@
 
 namespace bkd::kernels {
 
-// y[b,k] = max over l of x[b,l,k]; of equal values the first in time
+// y[b,k] = max over l of x[b,l,k]; of equal values, and of NaNs, the first in time
 struct MaxOverTimeForward {
     ConstView x;       // [b, l >= 1, k] f32 bf16
     View y;            // [b, k]    as x

@@ -15,12 +15,12 @@ void Activation::relu_forward(Stream&, const ReluForward& args) const {
     for (std::int64_t i = 0; i < args.x.count(); ++i) y(i) = std::max(x(i), 0.0);
 }
 
-// dx = dy where y > 0
+// dx = dy, 0 where y <= 0
 void Activation::relu_backward(Stream&, const ReluBackward& args) const {
     check(args);
     const In dy(flat(args.dy)), y(flat(args.y));
     const Result dx(flat(args.dx));
-    for (std::int64_t i = 0; i < args.y.count(); ++i) dx(i) = y(i) > 0 ? dy(i) : 0.0;
+    for (std::int64_t i = 0; i < args.y.count(); ++i) dx(i) = y(i) <= 0 ? 0.0 : dy(i);
 }
 
 // y = max(a + b, 0)
@@ -31,14 +31,14 @@ void Activation::add_relu_forward(Stream&, const AddReluForward& args) const {
     for (std::int64_t i = 0; i < args.y.count(); ++i) y(i) = std::max(a(i) + b(i), 0.0);
 }
 
-// da = db = dy where y > 0; one memory for both gets it twice
+// da = db = dy, 0 where y <= 0; one memory for both gets it twice
 void Activation::add_relu_backward(Stream&, const AddReluBackward& args) const {
     check(args);
     const In dy(flat(args.dy)), y(flat(args.y));
     const bool same = args.da && args.da.view.data == args.db.view.data;
     const Result da(flat(args.da)), db(flat(same ? Out(args.db.view, true) : args.db));
     for (std::int64_t i = 0; i < args.y.count(); ++i) {
-        const double g = y(i) > 0 ? dy(i) : 0.0;
+        const double g = y(i) <= 0 ? 0.0 : dy(i);
         if (da) da(i) = g;
         if (db) db(i) = g;
     }
