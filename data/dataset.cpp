@@ -1,0 +1,43 @@
+#include "data/dataset.h"
+
+#include "kernels/error.h"
+
+#include <array>
+
+namespace bkd {
+
+#define BKD_DATASET(name, title) ImageSet open_##name(const std::filesystem::path& root, Split split);
+#include "data/list.inc"
+#undef BKD_DATASET
+
+std::span<const DatasetEntry> datasets() {
+#define BKD_DATASET(name, title) DatasetEntry{#name, title, open_##name},
+    static constexpr std::array entries{
+#include "data/list.inc"
+    };
+#undef BKD_DATASET
+    return entries;
+}
+
+ImageSet open_dataset(std::string_view name, const std::filesystem::path& root, Split split) {
+    std::string names;
+    for (const DatasetEntry& entry : datasets()) {
+        if (entry.name == name) return entry.open(root, split);
+        names += (names.empty() ? "" : ", ") + std::string(entry.name);
+    }
+    throw InputError({.id = 304,
+                      .what = fmt::format("unknown data set \"{}\"", printable(name)),
+                      .at = "data.name",
+                      .try_ = "one of: " + names});
+}
+
+Split parse_split(std::string_view text) {
+    if (text == "train") return Split::train;
+    if (text == "test") return Split::test;
+    throw InputError(
+        {.id = 304, .what = fmt::format("unknown split \"{}\"", printable(text)), .try_ = "one of: train, test"});
+}
+
+std::string_view name_of(Split split) { return split == Split::train ? "train" : "test"; }
+
+}

@@ -1,0 +1,25 @@
+#pragma once
+// IDX files (MNIST and its kin), plain or .gz: bytes 0 0 type rank, then rank extents as 32-bit big-endian numbers,
+// then the elements. Only type 08, unsigned bytes, is read.
+#include "data/image_set.h"
+#include "kernels/shape.h"
+
+#include <filesystem>
+
+namespace bkd {
+
+struct IdxArray {
+    Shape shape{};
+    std::vector<std::byte> elements{};  // [shape]
+    FileFact fact{};
+};
+
+// E0404 for other first bytes, E0409 for other types, E0408 for a rank above 5, E0430 where the size differs from what
+// the header says (also where no file of this size could hold it: nothing is allocated for a promise).
+IdxArray read_idx(const std::filesystem::path& path);
+
+// Images [n, h, w] or [n, h, w, c] and labels [n]. E0430 unless both have n, E0408 for other ranks or no samples, E0431
+// for a label out of range with its number. The set's shape, labels, images and files are filled in.
+void read_idx_set(const std::filesystem::path& images, const std::filesystem::path& labels, ImageSet& set);
+
+}

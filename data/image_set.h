@@ -1,0 +1,54 @@
+#pragma once
+// What a data set is in memory.
+//
+//   Dataset    what every set has, whatever its samples are: labels, class names, the files it was read from. Subsets,
+//              samplers, shot groups and statistics ask for no more, so sets of texts or of image files join here.
+//   ImageSet   a Dataset whose samples are images of one size, all in host memory.
+//
+// Opening by name: dataset.h. Cutting long tails: imbalance.h. Batches: sampler.h, loader.h.
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace bkd {
+
+enum class Split { train, test };
+
+// A file as the records of a run name it.
+struct FileFact {
+    std::string path{};
+    std::int64_t stored_bytes = 0;    // as it lies on disk
+    std::int64_t unpacked_bytes = 0;  // after .gz or .xz; else the same
+    std::string sha256{};             // of the unpacked contents, lower-case hex
+    std::string note{};               // odd but harmless: "3 bytes after the compressed data are ignored"
+};
+
+struct Dataset {
+    std::string name{};  // as in data/list.inc
+    Split split = Split::train;
+    std::vector<std::int32_t> labels{};  // [n], each in 0..classes()-1
+    std::vector<std::string> class_names{};
+    std::vector<FileFact> files{};
+
+    std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
+    std::int64_t classes() const { return static_cast<std::int64_t>(class_names.size()); }
+};
+
+struct ImageSet : Dataset {
+    std::int64_t height = 0, width = 0, channels = 0;
+    std::vector<std::uint8_t> images{};  // [n, height, width, channels], row-major
+    // What the literature subtracts and divides by, per channel, of values in 0..1 (methods.md 5.4).
+    std::vector<float> mean{}, deviation{};
+
+    std::int64_t image_bytes() const { return height * width * channels; }
+    std::span<const std::uint8_t> image(std::int64_t index) const;
+};
+
+// Samples of each class, [classes].
+std::vector<std::int64_t> class_counts(std::span<const std::int32_t> labels, std::int64_t classes);
+
+// The samples with these indices, in this order; files and names are kept.
+ImageSet take(const ImageSet& set, std::span<const std::int32_t> indices);
+
+}

@@ -1,0 +1,52 @@
+#include "data/dataset.h"
+
+#include "tests/data/fixtures.h"
+
+#include <algorithm>
+
+using namespace bkd;
+using namespace bkd::test;
+
+TEST_CASE("data sets are listed sorted, each with a title") {
+    CHECK(std::ranges::is_sorted(datasets(), {}, &DatasetEntry::name));
+    CHECK(datasets().size() >= 4);
+    for (const DatasetEntry& entry : datasets()) CHECK(entry.title.size() > 20);
+}
+
+TEST_CASE("every listed data set says what is missing in an empty folder") {
+    const TemporaryFolder folder;
+    for (const DatasetEntry& entry : datasets())
+        for (const Split split : {Split::train, Split::test}) {
+            const std::string error = error_of([&] { entry.open(folder.path(), split); });
+            CHECK(contains(error, "E0501 "));
+            CHECK(contains(error, "try:"));
+        }
+}
+
+TEST_CASE("an unknown name or split is answered with the known ones") {
+    const std::string error = error_of([] { open_dataset("cifar11", "auto", Split::train); });
+    CHECK(contains(error, "E0304 "));
+    CHECK(contains(error, "unknown data set \"cifar11\""));
+    CHECK(contains(error, "cifar10, cifar100, cifar10_lt100, fashion_mnist"));
+    CHECK(contains(error_of([] { parse_split("dev"); }), "one of: train, test"));
+    CHECK(parse_split("test") == Split::test);
+}
+
+TEST_CASE("a folder or FIFO in a file's place is refused and does not hang") {
+    const TemporaryFolder folder;
+    std::filesystem::create_directories(folder.path() / "test_batch.bin");
+    CHECK(contains(error_of([&] { open_dataset("cifar10", folder.path(), Split::test); }), "E0503 "));
+}
+
+TEST_CASE("taking samples keeps images, labels and names together") {
+    ImageSet set;
+    static_cast<Dataset&>(set) = labelled({0, 1, 1}, 2);
+    set.height = 1, set.width = 2, set.channels = 1;
+    set.images = {1, 2, 3, 4, 5, 6};
+    const std::vector<std::int32_t> chosen = {2, 0};
+    const ImageSet part = take(set, chosen);
+    CHECK(part.images == std::vector<std::uint8_t>{5, 6, 1, 2});
+    CHECK(part.labels == std::vector<std::int32_t>{1, 0});
+    CHECK(part.class_names == set.class_names);
+    CHECK(class_counts(part.labels, 2) == std::vector<std::int64_t>{1, 1});
+}
