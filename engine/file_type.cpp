@@ -1,0 +1,74 @@
+#include "engine/file_type.h"
+
+#include <algorithm>
+
+namespace bkd {
+namespace {
+
+using namespace std::string_view_literals;
+
+struct Magic {
+    std::size_t offset;
+    std::string_view bytes;
+    FileType type;
+};
+
+constexpr std::string_view save_as =
+    "load it in PyTorch and save it with safetensors.torch.save_file(model.state_dict(), ...)";
+
+// The longer ones first where one begins another.
+constexpr Magic magics[] = {
+    {0,
+     "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv,
+     {"a PyTorch file of the legacy form, a pickle", save_as}},
+    {0, "\x80\x02"sv, {"a Python pickle", save_as}},
+    {0, "\x80\x03"sv, {"a Python pickle", save_as}},
+    {0, "\x80\x04"sv, {"a Python pickle", save_as}},
+    {0, "\x80\x05"sv, {"a Python pickle", save_as}},
+    {0, "PK\x03\x04"sv, {"a ZIP archive, such as PyTorch's .pth and NumPy's .npz", save_as}},
+    {0, "\x1f\x8b\x08"sv, {"a gzip file", "gunzip it first"}},
+    {0,
+     "\xfd"
+     "7zXZ\0"sv,
+     {"an xz file", "unxz it first"}},
+    {0, "\x28\xb5\x2f\xfd"sv, {"a zstd file", "unzstd it first"}},
+    {0, "version https://git-lfs"sv, {"a Git LFS pointer, not the file", "git lfs pull"}},
+    {0, "\x89HDF\r\n\x1a\n"sv, {"an HDF5 file", "convert it to safetensors with the program that wrote it"}},
+    {0, "\x93NUMPY"sv, {"a NumPy array", "save it with safetensors.numpy.save_file"}},
+    {0, "GGUF"sv, {"a GGUF file", "get the weights as safetensors from the author"}},
+    {257, "ustar"sv, {"a tar archive", "unpack it first"}},
+};
+
+bool is_text(std::string_view bytes) {
+    return std::ranges::all_of(bytes,
+                               [](char c) { return c == '\n' || c == '\r' || c == '\t' || (c >= 0x20 && c < 0x7F); });
+}
+
+bool starts_with_any_case(std::string_view text, std::string_view lower) {
+    return text.size() >= lower.size() && std::ranges::equal(text.substr(0, lower.size()), lower, [](char a, char b) {
+               return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
+           });
+}
+
+}
+
+std::optional<FileType> recognised_type(std::span<const std::byte> first_bytes) {
+    const std::string_view text(reinterpret_cast<const char*>(first_bytes.data()), first_bytes.size());
+    for (const Magic& magic : magics)
+        if (text.size() >= magic.offset && text.substr(magic.offset).starts_with(magic.bytes)) return magic.type;
+    // Text, judged by as many bytes as the length field of a safetensors file has: a length is never all text.
+    if (text.size() < 8 || !is_text(text.substr(0, 8))) return {};
+    const std::string_view content = text.substr(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+    if (starts_with_any_case(content, "<!doctype html") || starts_with_any_case(content, "<html"))
+        return FileType{"an HTML page, not the file", "download it again; the page says what went wrong"};
+    if (content.starts_with('{') && content.find("\"weight_map\"") != std::string_view::npos)
+        return FileType{"the index of a model in several files (shards), which are not supported",
+                        "merge the shards into one safetensors file"};
+    if (content.starts_with('{') && content.find("\"metadata\"") != std::string_view::npos &&
+        content.find("\"total_size\"") != std::string_view::npos)
+        return FileType{"the index of a model in several files (shards), which are not supported",
+                        "merge the shards into one safetensors file"};
+    return FileType{"a text file", {}};
+}
+
+}

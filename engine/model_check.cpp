@@ -1,0 +1,112 @@
+// A file as the weights of a network: names, shapes, dtypes, values. Sibling: model_file.cpp.
+#include "engine/model_file.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace bkd {
+namespace {
+
+constexpr std::size_t most_listed = 5;
+
+bool is_counter(std::string_view name) {
+    const std::string_view last = name.substr(name.rfind('.') + 1);  // npos + 1 is 0
+    return last == "num_batches_tracked";
+}
+
+// "a", "b" and 3 more
+std::string listed(const std::vector<std::string>& names) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(names.size(), most_listed); ++i)
+        text += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", printable(names[i]));
+    return names.size() <= most_listed ? text : fmt::format("{} and {} more", text, names.size() - most_listed);
+}
+
+// Bits of one element that are all ones in a NaN or an infinity.
+std::uint64_t exponent_bits(ElementType type) {
+    switch (type) {
+        case ElementType::f64:
+            return 0x7FF0000000000000u;
+        case ElementType::f32:
+            return 0x7F800000u;
+        case ElementType::f16:
+            return 0x7C00u;
+        case ElementType::bf16:
+            return 0x7F80u;
+        default:
+            return 0;
+    }
+}
+
+void check_tensor_values(const SafeTensors& file, const StoredTensor& tensor, NonFinite non_finite) {
+    const std::uint64_t exponent = exponent_bits(tensor.type);
+    if (exponent == 0) return;
+    const bool is_variance = tensor.name.ends_with("running_var");
+    const auto size = static_cast<std::size_t>(size_of(tensor.type));
+    const std::uint64_t sign = std::uint64_t{1} << (8 * size - 1);
+    const auto bytes = file.bytes(tensor);
+    for (std::size_t at = 0; at < bytes.size(); at += size) {
+        std::uint64_t bits = 0;
+        std::memcpy(&bits, bytes.data() + at, size);
+        const bool is_finite = (bits & exponent) != exponent;
+        const bool is_negative = (bits & sign) != 0 && (bits & ~sign) != 0;
+        const auto index = static_cast<std::int64_t>(at / size);
+        if (!is_finite && non_finite == NonFinite::refuse)
+            throw InputError({.id = 425,
+                              .what = fmt::format("tensor \"{}\" holds {} at element {}", printable(tensor.name),
+                                                  (bits & ~sign) == exponent ? "an infinity" : "NaN", index),
+                              .at = file.place(tensor, index),
+                              .why = "weights that are not finite predict nothing",
+                              .try_ = "--allow-nonfinite to read it all the same"});
+        if (is_variance && is_finite && is_negative)
+            throw InputError({.id = 426,
+                              .what = fmt::format("tensor \"{}\" holds a negative variance at element {}",
+                                                  printable(tensor.name), index),
+                              .at = file.place(tensor, index)});
+    }
+}
+
+}
+
+void check_tensors(const SafeTensors& file, std::span<const ExpectedTensor> expected) {
+    const std::string at = printable(file.path), advice = "bkd inspect " + at;
+    const auto fail = [&](int id, std::string what, std::string why) {
+        throw InputError({.id = id, .what = std::move(what), .at = at, .why = std::move(why), .try_ = advice});
+    };
+    if (file.tensors.empty())
+        fail(415, "the file has no tensors", fmt::format("this network needs {}", expected.size()));
+    std::vector<std::string> known, missing, extra;
+    std::vector<std::string> other_shape, other_type;  // the full sentences
+    for (const ExpectedTensor& wanted : expected) {
+        known.push_back(wanted.name);
+        const StoredTensor* tensor = file.find(wanted.name);
+        if (is_counter(wanted.name)) continue;
+        if (tensor == nullptr)
+            missing.push_back(wanted.name);
+        else if (tensor->shape != wanted.shape)
+            other_shape.push_back(fmt::format("tensor \"{}\" is {}, this network needs {}", printable(wanted.name),
+                                              shape_text(tensor->shape), shape_text(wanted.shape)));
+        else if (tensor->type != ElementType::f32)
+            other_type.push_back(fmt::format("tensor \"{}\" is {}, this network needs F32", printable(wanted.name),
+                                             name_of(tensor->type)));
+    }
+    std::ranges::sort(known);
+    for (const StoredTensor& tensor : file.tensors)
+        if (!is_counter(tensor.name) && !std::ranges::binary_search(known, tensor.name)) extra.push_back(tensor.name);
+
+    const auto count = [&](const std::vector<std::string>& some, const char* verb) {
+        return fmt::format("{} of {} tensors {}", some.size(), expected.size(), verb);
+    };
+    if (!other_shape.empty()) fail(413, other_shape.front(), count(other_shape, "differ; first shown"));
+    if (!other_type.empty()) fail(414, other_type.front(), count(other_type, "differ; first shown"));
+    if (!missing.empty()) fail(411, count(missing, "are missing"), listed(missing));
+    if (!extra.empty())
+        fail(412, fmt::format("{} tensors are not of this network, which has {}", extra.size(), expected.size()),
+             listed(extra));
+}
+
+void check_values(const SafeTensors& tensors, NonFinite non_finite) {
+    for (const StoredTensor& tensor : tensors.tensors) check_tensor_values(tensors, tensor, non_finite);
+}
+
+}

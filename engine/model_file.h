@@ -1,0 +1,62 @@
+#pragma once
+// The model file: safetensors that PyTorch's load_state_dict takes as it is, with our facts in its metadata.
+//
+// Names are PyTorch's ("layer1.0.conv1.weight"), so are layouts: convolutions O I H W in the file, K R S C/g in memory,
+// permuted here and nowhere else. A file without our metadata is read too; its facts are empty. Of a checkpoint the
+// model is taken. Siblings: safetensors.h (the container and its checks).
+#include "engine/json.h"
+#include "engine/safetensors.h"
+
+#include <optional>
+
+namespace bkd {
+
+// Metadata "bkd.<name of the member>". A member that is null or empty is not written.
+struct ModelFacts {
+    Json network;                            // name and parameters, as the recipe's `model` table
+    std::vector<std::string> classes;        // names, in label order
+    std::vector<std::int64_t> class_counts;  // training samples of each, in label order
+    Json preprocess;  // size, channels, mean, std, resize and crop; of text: tokeniser and vocabulary
+    std::string preset;
+    Json recipe;         // method, stage, epoch, config hash
+    std::string commit;  // of the program that wrote the file
+};
+
+struct ModelFile {
+    std::optional<ModelFacts> facts;  // none in a file from elsewhere
+    SafeTensors tensors;
+    std::int64_t ignored = 0;  // tensors of a checkpoint that are not the model's: optimizer, teacher
+};
+
+// A tensor that a network needs.
+struct ExpectedTensor {
+    std::string name;
+    std::vector<std::int64_t> shape;
+};
+
+// InputError as read_safetensors; E0404 for facts that contradict themselves, E1006 for a newer schema.
+ModelFile read_model_file(const std::filesystem::path& path, const SafeTensorsLimits& limits = {},
+                          std::string_view asked_by = {}, const FileSystem& system = {});
+
+// The values behind the tensors must live until it returns. With checksums; equal arguments give equal bytes.
+void write_model_file(const std::filesystem::path& path, const ModelFacts& facts, std::vector<TensorToStore> tensors,
+                      Overwrite overwrite, const FileSystem& system = {});
+
+TensorToStore f32_tensor(std::string name, std::vector<std::int64_t> shape, std::span<const float> values);
+TensorToStore i64_scalar(std::string name, const std::int64_t& value);  // such as num_batches_tracked
+
+// Every expected tensor is there in F32 with its shape, and nothing else but num_batches_tracked. InputError E0411
+// missing, E0412 extra, E0413 shape, E0414 dtype, E0415 no tensors at all.
+void check_tensors(const SafeTensors& tensors, std::span<const ExpectedTensor> expected);
+
+enum class NonFinite : std::uint8_t { refuse, allow };
+// No NaN or infinity in a floating-point tensor (E0425), no negative running_var (E0426).
+void check_values(const SafeTensors& tensors, NonFinite non_finite = NonFinite::refuse);
+
+// One convolution weight between memory [k, r, s, c] and file [k, c, r, s] (O I H W); `shape` is that of the argument.
+std::vector<float> to_file_layout(std::span<const float> weight, std::span<const std::int64_t> shape);
+std::vector<float> to_memory_layout(std::span<const float> weight, std::span<const std::int64_t> shape);
+// [m, n] -> [n, m], for the cosine classifier's weight.
+std::vector<float> transposed(std::span<const float> matrix, std::int64_t m, std::int64_t n);
+
+}
