@@ -130,9 +130,10 @@ TomlPlace first_place(std::string_view text, const toml::parse_error& error) {
     const std::uint32_t line = error.source().begin.line;
     std::string_view name = line_of(text, line);
     const std::string_view description = error.description();
-    if (const std::size_t quote = description.find('\''); quote != std::string_view::npos)
-        name = description.substr(quote + 1, description.rfind('\'') - quote - 1);
-    name = name.substr(0, name.find_first_of("=[] \t", 0));
+    // The parser quotes the key, except where it met a table on its way along a dotted key: then its first part counts.
+    const std::size_t quote = description.find('\'');
+    name = quote == std::string_view::npos ? name.substr(0, name.find_first_of(".=[] \t"))
+                                           : description.substr(quote + 1, description.rfind('\'') - quote - 1);
     std::size_t end = 0;
     for (std::uint32_t i = 1; i < line; ++i) end = text.find('\n', end) + 1;
     const toml::parse_result before = toml::parse(text.substr(0, end));
