@@ -56,22 +56,23 @@ Unpacker open_data_file(const std::filesystem::path& path) {
 
 std::vector<std::byte> read_exactly(Unpacker& file, const std::string& path, std::uint64_t size,
                                     std::uint64_t already) {
+    const std::uint64_t most = file.most_unpacked_bytes();
+    const bool is_plain = file.packing() == Packing::none;
+    if (!is_plain && size > most) refuse_size(path, fmt::format("{} packed", file.stored_bytes()), already + size, "");
     std::vector<std::byte> bytes;
-    if (size > file.most_unpacked_bytes())
-        refuse_size(path, fmt::format("{}{}", file.stored_bytes(), file.note().empty() ? "" : " packed"),
-                    size + already, "");
+    const auto refuse = [&](const std::string& unpacked) {
+        const std::string seen = is_plain ? std::to_string(file.stored_bytes()) : unpacked;
+        refuse_size(path, seen, already + size, already > 0 ? "" : guess_kind(bytes));
+    };
     while (bytes.size() < size) {
         const std::size_t before = bytes.size();
-        bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(size, before + growth)));
+        bytes.resize(static_cast<std::size_t>(std::min({size, most, before + growth})));
         const std::size_t n = file.read(std::span(bytes).subspan(before));
-        if (before + n == bytes.size()) continue;
         bytes.resize(before + n);
-        refuse_size(path, std::to_string(already + bytes.size()), already + size, already ? "" : guess_kind(bytes));
+        if (n == 0) refuse(std::to_string(already + before));
     }
     std::byte beyond{};
-    if (file.read({&beyond, 1}) == 1)
-        refuse_size(path, fmt::format("more than {}", already + size), already + size,
-                    already ? "" : guess_kind(bytes));
+    if (file.read({&beyond, 1}) == 1) refuse(fmt::format("more than {}", already + size));
     return bytes;
 }
 

@@ -175,6 +175,7 @@ std::uint64_t Unpacker::most_unpacked_bytes() const {
     return std::numeric_limits<std::uint64_t>::max();
 }
 
+Packing Unpacker::packing() const { return stream_->packing; }
 std::int64_t Unpacker::stored_bytes() const { return static_cast<std::int64_t>(stream_->stored.size()); }
 const std::string& Unpacker::note() const { return stream_->note; }
 

@@ -30,6 +30,7 @@ public:
     std::size_t read(std::span<std::byte> out);
     // The most that these stored bytes can unpack to; what a header promises beyond it is a lie.
     std::uint64_t most_unpacked_bytes() const;
+    Packing packing() const;
     std::int64_t stored_bytes() const;
     const std::string& note() const;  // bytes after the compressed data, which are ignored
 

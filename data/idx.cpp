@@ -44,14 +44,17 @@ int checked_rank(std::span<const std::byte> magic, const std::string& path) {
     return rank;
 }
 
-// Bytes that the header promises; E0430 where they exceed what 63 bits count.
+constexpr std::uint64_t unpacked_budget = std::uint64_t{8} << 30;
+
+// Bytes that the header promises, within the budget: E0407.
 std::uint64_t checked_count(const Shape& shape, const std::string& path) {
     std::uint64_t count = 1;
     for (int i = 0; i < shape.rank(); ++i)
-        if (__builtin_mul_overflow(count, static_cast<std::uint64_t>(shape[i]), &count) || count >> 62 != 0)
-            throw InputError({.id = 430,
-                              .what = fmt::format("IDX header promises {}, more than 2^62 bytes", shape.str()),
-                              .at = path + " @ byte 4"});
+        if (__builtin_mul_overflow(count, static_cast<std::uint64_t>(shape[i]), &count) || count > unpacked_budget)
+            throw InputError({.id = 407,
+                              .what = fmt::format("IDX header promises {} bytes", shape.str()),
+                              .at = path + " @ byte 4",
+                              .why = fmt::format("the budget is {} bytes", unpacked_budget)});
     return count;
 }
 

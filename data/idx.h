@@ -14,8 +14,9 @@ struct IdxArray {
     FileFact fact{};
 };
 
-// E0404 for other first bytes, E0409 for other types, E0408 for a rank above 5, E0430 where the size differs from what
-// the header says (also where no file of this size could hold it: nothing is allocated for a promise).
+// E0404 for other first bytes, E0409 for other types, E0408 for a rank above 5, E0407 for more than 8 GiB, E0430 where
+// the size differs from what the header says (also where no file of this size could hold it: nothing is allocated for a
+// promise).
 IdxArray read_idx(const std::filesystem::path& path);
 
 // Images [n, h, w] or [n, h, w, c] and labels [n]. E0430 unless both have n, E0408 for other ranks or no samples, E0431
