@@ -1,0 +1,92 @@
+// cpu: real numbers are f32, work runs at once. Convolutions and products are oneDNN's, all else are our own loops.
+// A backend changes nothing outside itself: the number of OpenMP threads is set around each call that depends on it.
+#include "kernels/backend.h"
+
+#include "kernels/cpu/onednn.h"
+
+#include <cstring>
+#include <fstream>
+
+namespace bkd::kernels::cpu {
+namespace {
+
+// "model name" of the first processor, "unknown processor" where the system does not say.
+std::string processor_name() {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);) {
+        const std::size_t colon = line.find(':');
+        if (line.starts_with("model name") && colon != std::string::npos && colon + 2 < line.size())
+            return printable(line.substr(colon + 2));
+    }
+    return "unknown processor";
+}
+
+// What the clones of simd.h were chosen by.
+const char* instruction_set() {
+#if defined(__x86_64__) && !defined(BKD_NO_CLONES)
+    if (__builtin_cpu_supports("x86-64-v4")) return "avx512";
+    if (__builtin_cpu_supports("x86-64-v3")) return "avx2";
+#endif
+#if defined(__x86_64__)
+    return "sse4.2";
+#else
+    return "portable code";
+#endif
+}
+
+class CpuBackend final : public Backend {
+public:
+    explicit CpuBackend(const BackendOptions& options)
+        : Backend({DeviceKind::cpu, 0}, DType::f32, host_memory()), threads_(allowed(options)) {}
+
+    std::unique_ptr<Stream> make_stream() override {
+        return std::make_unique<CpuStream>(device, pool(), threads_, primitives_made_);
+    }
+    void upload(Stream&, const View& to, const void* host) override {
+        if (to.bytes() > 0) std::memcpy(to.data, host, static_cast<std::size_t>(to.bytes()));
+    }
+    void download(Stream&, const ConstView& from, void* host) override {
+        if (from.bytes() > 0) std::memcpy(host, from.data, static_cast<std::size_t>(from.bytes()));
+    }
+    std::int64_t primitives_made() const override { return primitives_made_; }
+    std::string description() const override {
+        return fmt::format("cpu: {}, {}, {} thread{}", processor_name(), instruction_set(), threads_,
+                           threads_ == 1 ? "" : "s");
+    }
+
+#define BKD_MEMBER(name, Class, OPS) BKD_BACKEND_FAMILY(cpu, name, Class)
+    BKD_FAMILIES(BKD_MEMBER)
+#undef BKD_MEMBER
+
+private:
+    // OMP_NUM_THREADS, which omp_get_max_threads() answers with, may ask for fewer than are allowed.
+    static int allowed(const BackendOptions& options) {
+        BKD_CHECK(options.threads >= 0, "{} threads", options.threads);
+        return options.threads > 0 ? options.threads : std::min(allowed_threads(), omp_get_max_threads());
+    }
+
+    const int threads_;
+    std::int64_t primitives_made_ = 0;
+};
+
+}
+
+CpuStream::CpuStream(Device d, Pool& p, int thread_count, std::int64_t& primitives_made)
+    : Stream(d, p), threads(thread_count), primitives(std::make_unique<PrimitiveCache>(primitives_made)) {}
+
+CpuStream::~CpuStream() = default;
+
+void Primitive::run(CpuStream& stream, const dnnl::stream& queue, std::initializer_list<const void*> pointers) {
+    const Scratch scratch(stream.pool, scratch_bytes_);
+    BKD_CHECK(pointers.size() + 1 == memory_.size(), "{} pointers for {} arguments", pointers.size(), memory_.size());
+    std::size_t next = 0;
+    for (const void* pointer : pointers) memory_[next++].set_data_handle(const_cast<void*>(pointer));
+    memory_[next].set_data_handle(scratch.as<void>());
+    dnnl::error::wrap_c_api(
+        dnnl_primitive_execute(primitive_.get(), queue.get(), static_cast<int>(arguments_.size()), arguments_.data()),
+        "could not execute a primitive");
+}
+
+std::unique_ptr<Backend> open(const BackendOptions& options) { return std::make_unique<CpuBackend>(options); }
+
+}
