@@ -47,6 +47,15 @@ BKD_SIMD void sum_rows(const float* BKD_RESTRICT x, std::int64_t rows, std::int6
         for (std::int64_t c = 0; c < channels; ++c) y[c] += x[c];
 }
 
+// `pixels` pixels of c channels, `step` values apart, each into the middle of k channels, `low` zeros before them
+BKD_SIMD void pad_channels(const float* BKD_RESTRICT x, std::int64_t step, std::int64_t pixels, std::int64_t c,
+                           std::int64_t low, std::int64_t k, float* BKD_RESTRICT y) {
+    for (std::int64_t i = 0; i < pixels; ++i, x += step, y += k) {
+        for (std::int64_t channel = 0; channel < k; ++channel) y[channel] = 0.0f;
+        for (std::int64_t channel = 0; channel < c; ++channel) y[low + channel] = x[channel];
+    }
+}
+
 BKD_SIMD bool all_within(const std::int32_t* index, std::int64_t count, std::int32_t limit) {
     std::int32_t bad = 0;
     for (std::int64_t i = 0; i < count; ++i) bad |= static_cast<std::int32_t>((index[i] < 0) | (index[i] >= limit));
@@ -225,15 +234,11 @@ void Pooling::shortcut_a_forward(Stream& s, const ShortcutAForward& args) const 
     float* to = args.y.as<float>();
     parallel_for(cpu_stream(s), y[0] * y[1], rows_per_tile(y[2] * k), y.count(),
                  [&](std::int64_t first, std::int64_t last, std::int64_t) {
-                     for (std::int64_t row = first; row < last; ++row)
-                         for (std::int64_t j = 0; j < y[2]; ++j) {
-                             const std::int64_t n = row / y[1], i = row % y[1];
-                             const float* pixel = from + ((n * x[1] + i * args.stride) * x[2] + j * args.stride) * c;
-                             float* result = to + (row * y[2] + j) * k;
-                             std::fill_n(result, low, 0.0f);
-                             std::copy_n(pixel, c, result + low);
-                             std::fill_n(result + low + c, k - low - c, 0.0f);
-                         }
+                     for (std::int64_t row = first; row < last; ++row) {
+                         const std::int64_t n = row / y[1], i = row % y[1];
+                         pad_channels(from + (n * x[1] + i * args.stride) * x[2] * c, args.stride * c, y[2], c, low, k,
+                                      to + row * y[2] * k);
+                     }
                  });
 }
 
