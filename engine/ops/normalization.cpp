@@ -1,5 +1,8 @@
 #include "engine/ops/normalization.h"
 
+#include "engine/ops/activation.h"
+#include "engine/ops/elementwise.h"
+
 namespace bkd {
 namespace {
 
@@ -8,9 +11,10 @@ Tensor batch_norm_by_batch(Context& ctx, const Tensor& x, const BatchNormParamet
     const Tensor gamma = p.gamma, beta = p.beta;
     Tensor y = ctx.empty_like(x), mean = ctx.empty(gamma.shape()), rstd = ctx.empty(gamma.shape());
     ctx.normalization().batch_norm_forward({.x = x, .gamma = gamma, .beta = beta, .residual = residual, .y = y,
-                                            .mean = mean, .rstd = rstd, .running_mean = p.running_mean,
-                                            .running_var = p.running_var, .eps = p.eps, .momentum = p.momentum,
-                                            .relu = relu});
+                                            .mean = mean, .rstd = rstd,
+                                            .running_mean = p.moves_running ? View(p.running_mean) : View{},
+                                            .running_var = p.moves_running ? View(p.running_var) : View{},
+                                            .eps = p.eps, .momentum = p.momentum, .relu = relu});
     ctx.record("batch_norm", y, {x, gamma, beta, residual},
                [=, output = relu ? y : Tensor(), to_residual = residual.slot()](Context& back, const Tensor& dy, Gradients& grad) {
                    back.normalization().batch_norm_backward(
@@ -39,7 +43,8 @@ Tensor batch_norm_by_running(Context& ctx, const Tensor& x, const BatchNormParam
 }
 
 Tensor batch_norm(Context& ctx, const Tensor& x, const BatchNormParameters& p, bool relu, const Tensor& residual) {
-    return ctx.training() ? batch_norm_by_batch(ctx, x, p, relu, residual) : batch_norm_by_running(ctx, x, p, relu, residual);
+    const bool by_batch = ctx.training() && p.batch_statistics;
+    return by_batch ? batch_norm_by_batch(ctx, x, p, relu, residual) : batch_norm_by_running(ctx, x, p, relu, residual);
 }
 
 }

@@ -1,0 +1,85 @@
+// The golden file: reference numbers by an independent implementation, on every backend that computes, and a file of other
+// shapes where the generator and PyTorch are at hand.
+#include "tools/check/golden.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+using namespace bkd;
+
+namespace {
+
+struct Tally {
+    int passed = 0, failed = 0, skipped_f32 = 0, skipped = 0;
+    std::set<std::string> ops;
+};
+
+Tally run_file(const GoldenFile& file, Device device) {
+    Runtime runtime(device, {.threads = 2});
+    Tally tally;
+    for (const GoldenCase& c : file.cases) {
+        const GoldenResult result = run_golden(file, c, runtime);
+        CAPTURE(result.name);
+        CAPTURE(result.detail);
+        CAPTURE(result.worst_ratio);
+        CHECK(result.status != GoldenResult::Status::fail);
+        switch (result.status) {
+            case GoldenResult::Status::pass: ++tally.passed; tally.ops.insert(c.op); break;
+            case GoldenResult::Status::fail: ++tally.failed; break;
+            case GoldenResult::Status::skipped: ++tally.skipped; tally.skipped_f32 += c.dtype == "f32"; break;
+        }
+    }
+    return tally;
+}
+
+std::filesystem::path shared_folder() {
+    const char* from = std::getenv("BKD_SHARED");
+    return from != nullptr ? from : BKD_SOURCE_DIR "/../shared";
+}
+
+}
+
+TEST_CASE("all 306 f32 cases of the golden file pass, models and training steps included, none of them skipped") {
+    const GoldenFile file = GoldenFile::read(BKD_SOURCE_DIR "/tests/golden/ops.safetensors");
+    for (const DeviceKind kind : {DeviceKind::reference, DeviceKind::cpu}) {
+        const Tally tally = run_file(file, {kind, 0});
+        CHECK(tally.passed == 306);
+        CHECK(tally.failed == 0);
+        CHECK(tally.skipped_f32 == 0);
+        CHECK(tally.skipped == 267);  // bf16: counted, not passed
+        CHECK(tally.ops.size() == 45);
+    }
+}
+
+TEST_CASE("the f32 cases of a golden file with other shapes and another seed pass") {
+    const std::filesystem::path script = shared_folder() / "golden/make_golden.py";
+    const std::filesystem::path out = std::filesystem::temp_directory_path() / "bkd-golden-wild.safetensors";
+    if (!std::filesystem::exists(script)) { MESSAGE("skipped: no generator of golden files here"); return; }
+    const std::string command = "python3 " + script.string() + " --seed 9 --sizes wild --out " + out.string() + " >/dev/null 2>&1";
+    if (std::system(command.c_str()) != 0) { MESSAGE("skipped: the generator needs NumPy 2 and PyTorch"); return; }
+    const GoldenFile file = GoldenFile::read(out);
+    for (const DeviceKind kind : {DeviceKind::reference, DeviceKind::cpu}) {
+        const Tally tally = run_file(file, {kind, 0});
+        CHECK(tally.failed == 0);
+        CHECK(tally.skipped_f32 == 0);
+        CHECK(tally.passed > 50);
+    }
+    std::filesystem::remove(out);
+}
+
+TEST_CASE("an op nobody knows is skipped, a wrong number fails, and a file without a manifest is refused") {
+    GoldenFile file = GoldenFile::read(BKD_SOURCE_DIR "/tests/golden/ops.safetensors");
+    Runtime runtime(Device{DeviceKind::reference, 0});
+    GoldenCase relu = *std::find_if(file.cases.begin(), file.cases.end(), [](const GoldenCase& c) { return c.op == "relu" && c.dtype == "f32"; });
+    CHECK(run_golden(file, relu, runtime).status == GoldenResult::Status::pass);
+    relu.op = "exp";  // the numbers of relu
+    CHECK(run_golden(file, relu, runtime).status == GoldenResult::Status::fail);
+    relu.op = "no_such_op";
+    CHECK(run_golden(file, relu, runtime).status == GoldenResult::Status::skipped);
+    const std::filesystem::path weights = shared_folder() / "data/cifar10-resnet20.safetensors";
+    if (std::filesystem::exists(weights)) CHECK_THROWS_AS(GoldenFile::read(weights), InputError);
+}

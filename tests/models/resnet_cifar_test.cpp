@@ -1,0 +1,76 @@
+#include "models/network.h"
+
+#include <doctest/doctest.h>
+
+using namespace bkd;
+
+TEST_CASE("the CIFAR ResNets have the published numbers of parameters") {
+    struct Row { const char* name; std::int64_t linear10, linear100, cosine10, cosine100, buffers; };
+    const Row rows[] = {{"resnet8", 75290, 81140, 75280, 81040, 480},       {"resnet14", 172506, 178356, 172496, 178256, 928},
+                        {"resnet20", 269722, 275572, 269712, 275472, 1376}, {"resnet32", 464154, 470004, 464144, 469904, 2272},
+                        {"resnet44", 658586, 664436, 658576, 664336, 3168}, {"resnet56", 853018, 858868, 853008, 858768, 4064}};
+    for (const Row& row : rows) {
+        CAPTURE(row.name);
+        const auto count = [&](std::int64_t classes, const char* classifier) {
+            return make_network({.name = row.name, .classes = classes, .classifier = classifier})->parameters().count();
+        };
+        CHECK(count(10, "linear") == row.linear10);
+        CHECK(count(100, "linear") == row.linear100);
+        CHECK(count(10, "cosine") == row.cosine10);
+        CHECK(count(100, "cosine") == row.cosine100);
+        std::int64_t buffers = 0;
+        const auto network = make_network({.name = row.name});
+        for (const Parameter& p : network->parameters().all()) buffers += p.is_buffer ? p.shape.count() : 0;
+        CHECK(buffers == row.buffers);
+    }
+}
+
+TEST_CASE("ResNet-32 has 95 parameter tensors under PyTorch's names") {
+    const auto network = make_network({.name = "resnet32"});
+    std::vector<std::string> names;
+    for (const Parameter& p : network->parameters().all())
+        if (!p.is_buffer) names.push_back(p.name);
+    CHECK(names.size() == 95);
+    CHECK(names[0] == "conv1.weight");
+    CHECK(names[1] == "bn1.weight");
+    CHECK(names[2] == "bn1.bias");
+    CHECK(names[3] == "layer1.0.conv1.weight");
+    CHECK(names[9] == "layer1.1.conv1.weight");
+    CHECK(names[92] == "layer3.4.bn2.bias");
+    CHECK(names[93] == "linear.weight");
+    CHECK(names[94] == "linear.bias");
+    CHECK(network->parameters().find("conv1.weight")->file_shape() == Shape{16, 3, 3, 3});
+    CHECK(network->parameters().find("layer2.0.conv1.weight")->file_shape() == Shape{32, 16, 3, 3});
+}
+
+TEST_CASE("a TextCNN has the published number of parameters beside its embedding") {
+    const auto network = make_network({.name = "text_cnn", .classes = 4, .vocabulary = 1000, .embedding = 300, .filters = 100});
+    CHECK(network->parameters().count() - 1000 * 300 == 361504);
+    CHECK(make_network({.name = "text_cnn", .classes = 4, .vocabulary = 10, .embedding = 50})->parameters().count() - 500 == 61504);
+}
+
+TEST_CASE("a network is built for its plan: every op of a forward is told its shapes and the multiplications add up") {
+    struct Counter final : LaunchObserver {
+        double flops = 0;
+        void before(const Launch& launch) override { flops += launch.flops; }
+    };
+    const struct { const char* name; double macs; } rows[] = {{"resnet8", 12239488}, {"resnet20", 40551040}, {"resnet32", 68862592}, {"resnet56", 125485696}};
+    for (const auto& row : rows) {
+        CAPTURE(row.name);
+        Runtime runtime(Device{DeviceKind::plan, 0});
+        Context ctx(runtime);
+        const auto network = make_network({.name = row.name});
+        network->parameters().materialise(ctx, 1, "student");
+        Counter counter;
+        runtime.stream->observer = &counter;
+        const Tensor logits = (*network)(ctx, ctx.empty({1, 32, 32, 3}));
+        runtime.stream->observer = nullptr;
+        CHECK(logits.shape() == Shape{1, 10});
+        CHECK(counter.flops == doctest::Approx(2 * row.macs));
+    }
+}
+
+TEST_CASE("an unknown network is refused with the list of those there are") {
+    CHECK_THROWS_WITH_AS(make_network({.name = "resnet9"}), "no network is called \"resnet9\"", InputError);
+    CHECK_THROWS_AS(make_network({.name = "resnet8", .classifier = "fancy"}), InputError);
+}

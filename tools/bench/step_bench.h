@@ -1,0 +1,38 @@
+#pragma once
+// Times a whole training step on synthetic images: batch from bytes, network, loss, backward, SGD. Once without looking, for
+// the time of a step; then with an observer on the stream, for the share of each op.
+#include "kernels/backend.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bkd {
+
+struct StepBenchOptions {
+    std::string network = "resnet32";
+    bool distils = false;  // with a teacher's forward and the BKD loss
+    std::int64_t batch = 128, size = 32, channels = 3, classes = 100;
+    std::int64_t warmup = 3, steps = 12;
+    Device device{};
+    BackendOptions backend{};
+};
+
+struct OpShare {
+    std::string op;
+    std::int64_t calls = 0;  // a step
+    double milliseconds = 0, flops = 0, bytes = 0;  // a step
+};
+
+struct StepBench {
+    std::string description;  // of the device
+    double min_ms = 0, quartile_ms = 0, median_ms = 0;
+    std::vector<double> losses;         // of the warm-up steps: two programs that do the same work agree on them
+    std::vector<OpShare> ops;           // by falling time
+    std::int64_t pool_bytes = 0;        // the most that tensors and scratch took at once
+    std::int64_t steady_requests = 0;   // memory the timed steps asked the system for: 0
+};
+
+StepBench bench_step(const StepBenchOptions& options);
+
+}

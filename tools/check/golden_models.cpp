@@ -1,0 +1,143 @@
+// Golden ops that are whole networks and training steps. Parameters arrive as inputs under PyTorch's names in the layouts
+// of memory; training repeats one batch.
+#include "engine/ops/elementwise.h"
+#include "engine/ops/image.h"
+#include "engine/ops/loss.h"
+#include "engine/optimizer/sgd.h"
+#include "models/text_cnn.h"
+#include "tools/check/golden_tables.h"
+
+#include <cmath>
+#include <functional>
+
+namespace bkd {
+namespace {
+
+std::unique_ptr<Network> load_network(GoldenRun& r, const NetworkOptions& options, const std::string& prefix = "") {
+    std::unique_ptr<Network> network = make_network(options);
+    network->parameters().materialise(r.ctx, 0, "golden");
+    for (Parameter& p : network->parameters().all()) {
+        BKD_CHECK(p.shape == r.shape("in", prefix + p.name), "{} is {} in the file", p.name, r.shape("in", prefix + p.name).str());
+        r.ctx.assign(p.value, std::span<const double>(r.numbers("in", prefix + p.name)));
+    }
+    return network;
+}
+
+NetworkOptions resnet_options(GoldenRun& r) {
+    return {.name = fmt::format("resnet{}", r.integer("depth")),
+            .classes = r.integer("classes"),
+            .classifier = r.text("head"),
+            .cosine_scale = r.number("scale"),
+            .width = r.integer("width")};
+}
+
+NetworkOptions text_options(GoldenRun& r, double dropout) {
+    const Shape table = r.shape("in", "embedding.weight");
+    return {.name = "text_cnn", .classes = r.integer("classes"), .vocabulary = table[0], .embedding = table[1],
+            .filters = r.integer("filters"), .text_padding = r.integer("padding"), .kernels = r.integers("kernels"), .dropout = dropout};
+}
+
+void resnet_cifar_eval_op(GoldenRun& r) {
+    const auto network = load_network(r, resnet_options(r));
+    Context ctx = r.ctx.inference();
+    r.out("logits", (*network)(ctx, r.in("x")));
+}
+void text_cnn_eval_op(GoldenRun& r) {
+    const auto network = load_network(r, text_options(r, 0));
+    Context ctx = r.ctx.inference();
+    r.out("logits", (*network)(ctx, r.in("tokens")));
+}
+
+// What a step leaves behind, by name; all but the first step's gradients are collected over the steps.
+struct StepOutcome {
+    Tensor loss, logits;
+    Tensor ce{}, kl{};
+};
+
+void train(GoldenRun& r, Network& network, const std::string& prefix, const std::function<StepOutcome(Context&, std::int64_t)>& step) {
+    Parameters& parameters = network.parameters();
+    Sgd sgd(r.ctx, parameters, {.momentum = r.number("momentum"), .nesterov = r.boolean("nesterov"), .weight_decay = r.number("weight_decay")});
+    const std::array rate{r.number("lr")};
+    const Tensor learning_rate = r.ctx.upload({1}, std::span<const double>(rate));
+    const std::int64_t steps = r.integer("steps");
+    std::vector<double> loss, ce, kl, logits;
+    Shape logits_shape{steps};
+    for (std::int64_t s = 0; s < steps; ++s) {
+        Tape tape;
+        Context ctx(r.ctx.runtime(), &tape, /*training=*/true);
+        parameters.begin_step();
+        const StepOutcome outcome = step(ctx, s);
+        Context back = ctx.inference();
+        tape.backward(back, outcome.loss);
+        parameters.complete_gradients(back);
+        loss.push_back(ctx.item(outcome.loss));
+        if (outcome.ce) ce.push_back(ctx.item(outcome.ce));
+        if (outcome.kl) kl.push_back(ctx.item(outcome.kl));
+        for (const double z : ctx.download(outcome.logits)) logits.push_back(z);
+        if (s == 0) {
+            for (const std::int64_t axis : {0, 1}) logits_shape.push(outcome.logits.dim(static_cast<int>(axis)));
+            for (const Parameter& p : parameters.all())
+                if (!p.is_buffer) r.grad(prefix + p.name, p.shape, ctx.download(p.value.gradient()));
+        }
+        sgd.step(back, learning_rate);
+    }
+    r.out("loss", {steps}, loss);
+    if (!ce.empty()) r.out("ce", {steps}, ce);
+    if (!kl.empty()) r.out("kl", {steps}, kl);
+    r.out("logits", logits_shape, logits);
+    for (const Parameter& p : parameters.all()) r.out("after." + p.name, p.shape, r.ctx.download(p.value));
+}
+
+void resnet_cifar_train_op(GoldenRun& r) {
+    const auto network = load_network(r, resnet_options(r));
+    train(r, *network, "", [&](Context& ctx, std::int64_t) {
+        const Tensor logits = (*network)(ctx, r.in("x"));
+        return StepOutcome{cross_entropy(ctx, logits, {.labels = r.in("labels")}), logits};
+    });
+}
+
+void text_cnn_train_op(GoldenRun& r) {
+    const auto network = load_network(r, text_options(r, r.number("dropout")));
+    const auto& text = dynamic_cast<const TextCnn&>(*network);
+    const Tensor masks = r.in("masks");
+    train(r, *network, "", [&](Context& ctx, std::int64_t s) {
+        const Shape mask{masks.dim(1), masks.dim(2)};
+        const Tensor features = text.features(ctx, r.in("tokens"), ctx.runtime().tensors.slice(masks, s * mask.count(), mask));
+        const Tensor logits = text.head(ctx, features);
+        return StepOutcome{cross_entropy(ctx, logits, {.labels = r.in("labels")}), logits};
+    });
+}
+
+// (images, targets) = mixup once; the teacher in eval mode sees the mixed images       paper: Algorithm 1, lines 9 to 12
+void bkd_student_step_op(GoldenRun& r) {
+    const auto student = load_network(r, resnet_options(r), "student.");
+    const auto teacher = load_network(r, resnet_options(r), "teacher.");
+    Context still = r.ctx.inference();
+    const std::array lambda{r.number("lam")};
+    const Tensor mix_lambda = r.ctx.upload({1}, std::span<const double>(lambda));
+    const Tensor images = mixup(still, r.in("x"), r.in("perm"), mix_lambda);
+    const Tensor target = mix_targets(still, r.in("labels"), r.in("perm"), mix_lambda, r.integer("classes"));
+    std::vector<double> log_omega = r.numbers("in", "omega");
+    for (double& w : log_omega) w = std::log(w);
+    const DistillationOptions options{.log_omega = r.ctx.upload(r.shape("in", "omega"), std::span<const double>(log_omega)),
+                                      .temperature = r.number("T"),
+                                      .kd_weight = r.number("kl_weight")};
+    const Tensor teacher_logits = (*teacher)(still, images);
+    r.out("teacher_logits", teacher_logits);
+    train(r, *student, "student.", [&](Context& ctx, std::int64_t) {
+        const Tensor logits = (*student)(ctx, images);
+        const DistillationLoss result = distillation(ctx, logits, teacher_logits, {.dense = target}, options);
+        return StepOutcome{result.loss, logits, result.ce, result.kl};
+    });
+}
+
+}
+
+const GoldenTable& golden_models() {
+    static const GoldenTable table{{"resnet_cifar_eval", resnet_cifar_eval_op}, {"resnet_cifar_train", resnet_cifar_train_op},
+                                   {"text_cnn_eval", text_cnn_eval_op}, {"text_cnn_train", text_cnn_train_op},
+                                   {"bkd_student_step", bkd_student_step_op}};
+    return table;
+}
+
+}

@@ -1,0 +1,64 @@
+#pragma once
+// The command line of a verb: what it takes, and its help, said once. CLI11 is seen by options.cpp alone.
+//
+//   Options options("eval", "Metrics of a model on a split", {"bkd eval model.safetensors --data cifar10 --split test"});
+//   options.value("--split", split, "train or test");
+//   options.parse(arguments);                    InputError E0202 unknown option, E0203 bad value, E0204 twice, E0206 missing
+#include "kernels/backend.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace bkd {
+
+class Options {
+public:
+    // `examples` are whole commands, shown by --help.
+    Options(std::string verb, std::string summary, std::vector<std::string> examples);
+    ~Options();
+    Options(const Options&) = delete;
+
+    // "--name" or "-n,--name". The value stays as it is when the option is not given; help shows it as the default.
+    void flag(const std::string& names, bool& value, const std::string& help);
+    void value(const std::string& names, std::string& value, const std::string& help);
+    void value(const std::string& names, std::int64_t& value, std::int64_t low, std::int64_t high, const std::string& help);
+    void value(const std::string& names, double& value, double low, double high, const std::string& help);
+    void choice(const std::string& names, std::string& value, std::vector<std::string> choices, const std::string& help);
+    // Everything that is no option: at least `fewest` words.
+    void words(const std::string& name, std::vector<std::string>& words, std::size_t fewest, const std::string& help);
+
+    // False if help was asked for: it has been printed to stdout, the verb returns 0.
+    bool parse(const std::vector<std::string>& arguments);
+
+private:
+    std::string verb_;
+    std::vector<std::string> examples_, names_;
+    std::unique_ptr<CLI::App> app_;
+    std::string words_name_;
+    std::size_t fewest_words_ = 0;
+    const std::vector<std::string>* words_ = nullptr;
+};
+
+// Options of every verb that computes.
+struct MachineOptions {
+    std::string device = "auto";
+    std::int64_t threads = 0;  // 0: as many as allowed
+    void add_to(Options& options);
+    // `auto` is the first usable GPU, else the CPU. InputError E0801 for a device that is not here.
+    Device chosen_device() const;
+    BackendOptions backend() const { return {.threads = static_cast<int>(threads)}; }
+};
+
+// Words of a command line, told apart: key=value overrides and the rest.
+struct RecipeWords {
+    std::vector<std::string> overrides, rest;
+};
+RecipeWords split_overrides(const std::vector<std::string>& words);
+
+}
