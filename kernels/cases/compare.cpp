@@ -1,0 +1,150 @@
+#include "kernels/cases/check.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace bkd::kernels {
+namespace {
+
+constexpr double u = 0x1p-24;
+
+std::vector<std::int64_t> index_of(const Shape& shape, std::int64_t flat) {
+    std::vector<std::int64_t> index(static_cast<std::size_t>(shape.rank()));
+    for (int i = shape.rank() - 1; i >= 0; --i) {
+        index[static_cast<std::size_t>(i)] = flat % shape[i];
+        flat /= shape[i];
+    }
+    return index;
+}
+
+std::string joined(const std::vector<std::int64_t>& index) {
+    std::string text;
+    for (const std::int64_t i : index) text += (text.empty() ? "" : ",") + std::to_string(i);
+    return text;
+}
+
+// The truth as the dtype of the output can hold it: 1e39 is an infinity in f32.
+double representable(double x, DType dtype) {
+    if (dtype != DType::f32 && dtype != DType::bf16) return x;
+    return std::abs(x) > std::numeric_limits<float>::max() * (1 + u / 2) ? std::copysign(HUGE_VAL, x) : x;
+}
+
+struct Comparison {
+    const HostTensor& got;
+    const HostTensor& want;
+    const HostTensor* magnitudes;  // null: the bound does not ask for them
+    double scale;
+    double largest = 0;  // finite magnitude of want
+
+    double bound(std::size_t i) const {
+        const Bound& b = got.bound;
+        if (b.is_exact()) return 0;
+        const double size = std::abs(want.values[i]);
+        const double terms = b.terms == 0 ? 0 : b.terms * std::abs(magnitudes->values[i]);
+        const double storage = got.dtype == DType::bf16 ? size * 0x1p-8 : 0;
+        return scale * (u * (terms + b.rounding * size + b.largest * largest) + b.absolute + 0x1p-124 + storage);
+    }
+};
+
+void fail(CaseResult& result, FailKind kind, std::size_t tensor, const HostTensor& at, std::size_t i, double want,
+          double bound) {
+    ++result.faults;
+    if (result.status == CaseStatus::fail) return;
+    result.status = CaseStatus::fail;
+    result.kind = kind;
+    result.tensor = static_cast<int>(tensor);
+    result.index = index_of(at.shape, static_cast<std::int64_t>(i));
+    result.got = at.values[i];
+    result.want = want;
+    result.bound = bound;
+}
+
+// One kind of fault over all elements of one output; the kinds are looked for one after another over all outputs.
+void compare_elements(FailKind kind, std::size_t tensor, const Comparison& c, CaseResult& result) {
+    for (std::size_t i = 0; i < c.got.values.size(); ++i) {
+        const double got = c.got.values[i], want = representable(c.want.values[i], c.got.dtype);
+        if (kind == FailKind::unwritten) {
+            if (c.got.is_unwritten[i] && got != want) fail(result, kind, tensor, c.got, i, want, 0);
+            continue;
+        }
+        const bool special = !std::isfinite(want) || !std::isfinite(got);
+        if (kind == FailKind::nan) {
+            if (special && !(std::isnan(got) && std::isnan(want)) && got != want)
+                fail(result, kind, tensor, c.got, i, want, 0);
+            continue;
+        }
+        if (special) continue;
+        const double error = std::abs(got - want), bound = c.bound(i);
+        result.max_abs = std::max(result.max_abs, error);
+        if (want != 0) result.max_rel = std::max(result.max_rel, error / std::abs(want));
+        if (error != 0) result.worst_ratio = std::max(result.worst_ratio, error / bound);
+        if (!(error <= bound)) fail(result, kind, tensor, c.got, i, want, bound);
+    }
+}
+
+void compare_squares(std::size_t tensor, const Comparison& c, CaseResult& result) {
+    double error = 0, size = 0;
+    for (std::size_t i = 0; i < c.got.values.size(); ++i) {
+        const double got = c.got.values[i], want = c.want.values[i];
+        if (!std::isfinite(got) || !std::isfinite(want)) continue;
+        error += (got - want) * (got - want);
+        size += want * want;
+    }
+    const double nmse = error == 0 || size == 0 ? 0 : error / size;
+    const double limit = (c.got.dtype == DType::bf16 ? 1e-4 : c.got.bound.nmse) * c.scale * c.scale;
+    // Sums over denormal numbers say nothing: their squares are none.
+    if (size < 1e-60 || result.status == CaseStatus::fail) return;
+    result.nmse = std::max(result.nmse, nmse);
+    if (nmse <= limit) return;
+    result.status = CaseStatus::fail;
+    result.kind = FailKind::nmse;
+    result.tensor = static_cast<int>(tensor);
+    result.detail = fmt::format("tensor {} {}: normalised squared error {:.3g}, limit {:.3g}", tensor,
+                                c.got.shape.str(), nmse, limit);
+}
+
+// Guards and inputs: what a kernel must leave alone.
+bool is_unharmed(const std::vector<HostTensor>& got, CaseResult& result) {
+    for (std::size_t t = 0; t < got.size(); ++t) {
+        const bool is_input = got[t].role == HostTensor::Role::input;
+        if (got[t].guards_intact && !(is_input && got[t].is_changed)) continue;
+        result.status = CaseStatus::fail;
+        result.kind = got[t].guards_intact ? FailKind::input : FailKind::guard;
+        result.tensor = static_cast<int>(t);
+        result.detail = fmt::format("tensor {} {}: {}", t, got[t].shape.str(),
+                                    got[t].guards_intact ? "an input was changed" : "written outside of it");
+        return false;
+    }
+    return true;
+}
+
+}
+
+void compare(const std::vector<HostTensor>& got, const std::vector<HostTensor>& want,
+             const std::vector<HostTensor>& magnitudes, double tolerance_scale, CaseResult& result) {
+    BKD_CHECK(got.size() == want.size(), "{} tensors against {}", got.size(), want.size());
+    if (!is_unharmed(got, result)) return;
+    std::vector<std::pair<std::size_t, Comparison>> outputs;
+    for (std::size_t t = 0; t < got.size(); ++t) {
+        if (got[t].role == HostTensor::Role::input) continue;
+        Comparison& c = outputs
+                            .emplace_back(t, Comparison{got[t], want[t], magnitudes.empty() ? nullptr : &magnitudes[t],
+                                                        tolerance_scale})
+                            .second;
+        for (const double x : want[t].values)
+            if (std::isfinite(x)) c.largest = std::max(c.largest, std::abs(x));
+        result.elements += static_cast<std::int64_t>(got[t].values.size());
+    }
+    for (const FailKind kind : {FailKind::unwritten, FailKind::nan, FailKind::bound}) {
+        for (const auto& [tensor, c] : outputs) compare_elements(kind, tensor, c, result);
+        if (result.status != CaseStatus::fail) continue;
+        result.detail = fmt::format(
+            "tensor {} {}: {} of {} elements {}, first at [{}] = got {:.9g} want {:.9g} bound {:.3g} ({:.3g}x)",
+            result.tensor, got[static_cast<std::size_t>(result.tensor)].shape.str(), result.faults, result.elements,
+            name_of(kind), joined(result.index), result.got, result.want, result.bound, result.worst_ratio);
+        return;
+    }
+    for (const auto& [tensor, c] : outputs) compare_squares(tensor, c, result);
+}
+
+}

@@ -1,0 +1,115 @@
+// Cases of kernels/convolution.h.
+#include "kernels/cases/table.h"
+
+namespace bkd::kernels {
+namespace {
+
+struct Layer {
+    Shape x, w;
+    ConvolutionGeometry geometry{};
+
+    Shape y() const { return convolution_shape(x, w, geometry); }
+    std::string name() const {
+        const auto& [stride, padding, groups] = geometry;
+        return fmt::format("n{}h{}w{}c{}_k{}r{}s{}_st{}x{}p{}x{}g{}", x[0], x[1], x[2], x[3], w[0], w[1], w[2],
+                           stride[0], stride[1], padding[0], padding[1], groups);
+    }
+};
+
+Layer square(const Shape& x, const Shape& w, std::int64_t stride = 1, std::int64_t padding = 0,
+             std::int64_t groups = 1) {
+    return {x, w, {{stride, stride}, {padding, padding}, groups}};
+}
+
+std::vector<Layer> small_layers() {
+    return {square({1, 1, 1, 1}, {1, 1, 1, 1}),
+            square({2, 5, 7, 3}, {4, 3, 3, 3}, 1, 1),
+            square({3, 9, 8, 5}, {7, 3, 3, 5}, 2, 1),
+            square({2, 6, 6, 4}, {5, 3, 3, 4}, 2),  // the last row and column are never read
+            square({2, 7, 7, 6}, {5, 1, 1, 6}, 2),
+            square({2, 8, 8, 16}, {16, 3, 3, 16}, 1, 1),
+            square({2, 8, 8, 15}, {17, 3, 3, 15}, 1, 1),
+            square({1, 4, 4, 9}, {8, 3, 3, 9}, 1, 1),
+            square({2, 4, 4, 64}, {64, 3, 3, 64}, 1, 1),
+            square({1, 16, 16, 3}, {16, 3, 3, 3}, 1, 1),
+            square({2, 8, 8, 16}, {32, 3, 3, 16}, 2, 1),
+            square({2, 7, 7, 3}, {4, 7, 7, 3}),        // one pixel out
+            square({1, 3, 3, 2}, {3, 7, 7, 2}, 1, 3),  // filter larger than the image
+            square({2, 5, 5, 2}, {3, 3, 3, 2}, 3, 2),
+            square({1, 33, 31, 4}, {4, 5, 5, 4}, 2, 2),
+            square({2, 6, 5, 4}, {6, 3, 3, 2}, 1, 1, 2),  // groups
+            square({2, 6, 6, 32}, {32, 3, 3, 8}, 1, 1, 4),
+            square({2, 7, 5, 8}, {8, 3, 3, 1}, 1, 1, 8),        // depthwise
+            square({2, 7, 5, 3}, {6, 3, 3, 1}, 2, 1, 3),        // depthwise, two filters a channel
+            {{2, 9, 6, 5}, {4, 3, 1, 5}, {{2, 1}, {1, 0}, 1}},  // every pair uneven
+            {{2, 4, 11, 3}, {6, 1, 5, 3}, {{1, 3}, {0, 2}, 1}},
+            {{3, 11, 1, 50}, {20, 3, 1, 50}, {{1, 1}, {2, 0}, 1}},  // over time
+            square({0, 5, 5, 3}, {4, 3, 3, 3}, 1, 1)};
+}
+
+// ResNet-8 to ResNet-56 on CIFAR, batches of 128: stem, the three stages, the two that halve the image.
+std::vector<Layer> network_layers() {
+    return {square({128, 32, 32, 3}, {16, 3, 3, 3}, 1, 1),   square({128, 32, 32, 16}, {16, 3, 3, 16}, 1, 1),
+            square({128, 32, 32, 16}, {32, 3, 3, 16}, 2, 1), square({128, 16, 16, 32}, {32, 3, 3, 32}, 1, 1),
+            square({128, 16, 16, 32}, {64, 3, 3, 32}, 2, 1), square({128, 8, 8, 64}, {64, 3, 3, 64}, 1, 1)};
+}
+
+struct Inputs {
+    Draw draw;
+    bool is_exact;
+};
+std::vector<Inputs> inputs() {
+    return {{normal(), false}, {integers(), true}, {onehot(), true}, {cancel(), false}, {wide(), false}};
+}
+
+std::int64_t forward_terms(const Layer& l) { return l.w.product(1, 4) + 1; }
+std::int64_t data_terms(const Layer& l) { return l.w.product(0, 3) / l.geometry.groups + 1; }
+std::int64_t weight_terms(const Layer& l) { return l.y().product(0, 3) + 1; }
+
+Conv2dForward forward(CaseMemory& m, const Layer& l, const Draw& from, const Bound& bound, bool with_bias) {
+    const View x = m.input(l.x, from), w = m.input(l.w, from);
+    return {.x = x,
+            .w = w,
+            .bias = with_bias ? m.input_f32({l.w[0]}, from) : View{},
+            .y = m.output(l.y(), bound),
+            .geometry = l.geometry};
+}
+Conv2dBackwardData backward_data(CaseMemory& m, const Layer& l, const Draw& from, const Bound& bound, bool add) {
+    const View dy = m.input(l.y(), from), w = m.input(l.w, from);
+    return {.dy = dy, .w = w, .dx = m.result(l.x, bound, add), .geometry = l.geometry};
+}
+Conv2dBackwardWeight backward_weight(CaseMemory& m, const Layer& l, const Draw& from, const Bound& bound, bool add) {
+    const View x = m.input(l.x, from), dy = m.input(l.y(), from);
+    return {.x = x, .dy = dy, .dw = m.result_f32(l.w, bound, add), .geometry = l.geometry};
+}
+
+// `flag`: with bias, or added to what is there.
+template <class Args, class Make>
+Cases<Args> of_layers(const char* flag, std::int64_t (*terms)(const Layer&), Make make) {
+    Cases<Args> all;
+    all.same_bits = SameBits::same_threads;
+    for (const Layer& l : small_layers())
+        for (const auto& [from, is_exact] : inputs())
+            for (const bool on : {false, true}) {
+                const Bound bound = is_exact && !on ? exact() : products(terms(l));
+                all.add(l.name() + (on ? flag : ""), from,
+                        [=, from = from](CaseMemory& m) { return make(m, l, from, bound, on); });
+            }
+    for (const Layer& l : network_layers())
+        all.bench(l.name(), [=](CaseMemory& m) { return make(m, l, normal(), products(terms(l)), false); });
+    return all;
+}
+
+}
+
+Cases<Conv2dForward> cases(const Conv2dForward*) { return of_layers<Conv2dForward>("_bias", forward_terms, forward); }
+Cases<Conv2dBackwardData> cases(const Conv2dBackwardData*) {
+    return of_layers<Conv2dBackwardData>("_add", data_terms, backward_data);
+}
+Cases<Conv2dBackwardWeight> cases(const Conv2dBackwardWeight*) {
+    return of_layers<Conv2dBackwardWeight>("_add", weight_terms, backward_weight);
+}
+
+BKD_CASES_OF(convolution, Convolution, BKD_CONVOLUTION_OPS)
+
+}

@@ -1,0 +1,63 @@
+// Cases of kernels/optimizer.h.
+#include "kernels/cases/table.h"
+
+#include <memory>
+
+namespace bkd::kernels {
+namespace {
+
+using Groups = std::shared_ptr<const std::vector<ParameterGroup>>;  // outlives the arguments, which hold a span of it
+
+Groups one_group(std::int64_t n, double weight_decay) {
+    return std::make_shared<const std::vector<ParameterGroup>>(std::vector<ParameterGroup>{{0, n, 1, weight_decay}});
+}
+
+// d, v and p are sums of a few terms of the size of the largest.
+SgdStep step(CaseMemory& m, std::int64_t n, const Groups& groups, double momentum, bool nesterov) {
+    SgdStep args{.grad = m.input_f32({n}),
+                 .param = m.updated_f32({n}, of_largest(8)),
+                 .learning_rate = m.input_f32({1}, positive(0.05, 0.2)),
+                 .groups = *groups};
+    if (momentum != 0) args.velocity = m.updated_f32({n}, of_largest(8));
+    args.momentum = momentum;
+    args.nesterov = nesterov;
+    return args;
+}
+
+struct Rule {
+    double momentum;
+    bool nesterov;
+    std::string name() const { return fmt::format("_momentum{}{}", momentum, nesterov ? "_nesterov" : ""); }
+};
+
+}
+
+Cases<SgdStep> cases(const SgdStep*) {
+    Cases<SgdStep> all;
+    all.has_bf16 = false;
+    for (const Rule& rule : {Rule{0.9, false}, Rule{0.9, true}, Rule{0, false}}) {
+        for (const std::int64_t n : {7, 1, 8, 9, 15, 17, 0, 1023, 65537})
+            for (const double weight_decay : {0.0, 5e-4}) {
+                const Groups groups = one_group(n, weight_decay);
+                all.add(fmt::format("n{}{}_decay{}", n, rule.name(), weight_decay), normal(),
+                        [=](CaseMemory& m) { return step(m, n, groups, rule.momentum, rule.nesterov); });
+            }
+        // Groups with unlike factors, out of step with any vector; elements 40 to 49 are frozen, so are those after
+        // 1000.
+        const auto groups = std::make_shared<const std::vector<ParameterGroup>>(std::vector<ParameterGroup>{
+            {0, 3, 1, 5e-4}, {3, 40, 0.1, 0}, {50, 51, 10, 0.1}, {51, 51, 1, 1}, {51, 1000, 0, 0.5}});
+        all.add("n1031_groups" + rule.name(), normal(),
+                [=](CaseMemory& m) { return step(m, 1031, groups, rule.momentum, rule.nesterov); });
+        const auto none = std::make_shared<const std::vector<ParameterGroup>>();
+        all.add("n33_frozen" + rule.name(), normal(),
+                [=](CaseMemory& m) { return step(m, 33, none, rule.momentum, rule.nesterov); });
+    }
+    constexpr std::int64_t resnet32 = 464154;  // parameters
+    const Groups groups = one_group(resnet32, 2e-4);
+    all.bench("n464154_momentum0.9", [=](CaseMemory& m) { return step(m, resnet32, groups, 0.9, false); });
+    return all;
+}
+
+BKD_CASES_OF(optimizer, Optimizer, BKD_OPTIMIZER_OPS)
+
+}
