@@ -23,6 +23,7 @@ InputError contradiction(const Recipe& recipe, std::string_view path, std::strin
 void check_one(const Recipe& recipe, const std::string& prefix, RecipeFindings& findings) {
     const auto& milestones = *value_of<std::vector<std::int64_t>>(recipe, "schedule.milestones");
     const std::int64_t epochs = *value_of<std::int64_t>(recipe, "train.epochs");
+    if (epochs == 0) return;  // a stage that is left out
     const auto not_below = std::adjacent_find(milestones.begin(), milestones.end(), std::greater_equal<>());
     if (not_below != milestones.end())
         findings.errors.push_back(contradiction(recipe, "schedule.milestones",
@@ -95,7 +96,8 @@ RecipeFindings check_contradictions(const Recipe& recipe) {
         // What holds for the whole recipe has been said above.
         const bool has_own = std::any_of(recipe.leaves().begin(), recipe.leaves().end(), [&](const auto& entry) {
             const StagePath parts = split_stage(entry.first);
-            return parts.stage == stage && (parts.rest.starts_with("schedule.") || parts.rest.starts_with("optim."));
+            return parts.stage == stage && (parts.rest.starts_with("schedule.") || parts.rest.starts_with("optim.") ||
+                                            parts.rest.ends_with("epochs"));
         });
         if (has_own) check_one(recipe.for_stage(stage), fmt::format("stage {}: ", stage), findings);
     }

@@ -200,5 +200,9 @@ TEST_CASE("legal but strange values are warned of") {
     CHECK(shortened.warnings[1] == "weights.defer_until = 160 never comes: there are 20 epochs, and bkd has no class "
                                    "weights (preset paper (methods D13))");
     CHECK(folder.load(required_keys, {"stages.teacher.optim.lr=0"}).warnings.at(0).starts_with("stage teacher: "));
+    CHECK(folder.load(required_keys, {"stages.teacher.epochs=20"})
+              .warnings.at(0)
+              .starts_with("stage teacher: milestone 180"));
+    CHECK(folder.load(required_keys, {"stages.teacher.epochs=0"}).warnings.empty());
     CHECK(folder.load(required_keys, {"mixup.alpha=0"}).number("mixup.alpha") == 0.0);
 }
