@@ -32,7 +32,8 @@ struct Parameter {
     bool is_buffer = false;        // moved by forward passes, not by the optimizer
     double learning_rate_factor = 1;
     bool decays = true;
-    bool frozen = false;
+    bool frozen = false;           // of a buffer: forward passes leave it as it is
+    bool batch_statistics = true;  // of a batch norm's running_mean: training forwards normalise by the batch
     Tensor value{};                // after materialise()
 
     Shape file_shape() const;

@@ -9,7 +9,11 @@ BatchNorm::BatchNorm(Parameters& p, const std::string& name, std::int64_t channe
       running_var_(p.add({.name = name + ".running_var", .shape = {channels}, .init = Init::constant(1), .is_buffer = true})) {}
 
 Tensor BatchNorm::operator()(Context& ctx, const Tensor& x, bool relu, const Tensor& residual) const {
-    return batch_norm(ctx, x, {gamma_.value, beta_.value, running_mean_.value, running_var_.value}, relu, residual);
+    return batch_norm(ctx, x,
+                      {.gamma = gamma_.value, .beta = beta_.value, .running_mean = running_mean_.value,
+                       .running_var = running_var_.value, .batch_statistics = running_mean_.batch_statistics,
+                       .moves_running = !running_mean_.frozen},
+                      relu, residual);
 }
 
 }

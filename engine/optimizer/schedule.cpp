@@ -38,7 +38,7 @@ double Schedule::at(std::int64_t epoch, std::int64_t step) const {
             rate = cosine(base, minimum, static_cast<double>(step) / (epochs * static_cast<double>(steps_per_epoch)));
             break;
     }
-    return rate * warmup(warmup_epochs, steps_per_epoch, epoch, step);
+    return rate * (warmup_from + (1 - warmup_from) * warmup(warmup_epochs, steps_per_epoch, epoch, step));
 }
 
 }

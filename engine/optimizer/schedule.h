@@ -16,6 +16,7 @@ struct Schedule {
     double minimum = 0;                 // cosine: lr at the end
     double cosine_offset = 0;           // cosine: 0, or 1 for schedulers that step before the epoch
     double warmup_epochs = 0;           // whole W: lr0 (e + 1) / W for e < W; else by step: min(1, (s + 1) / floor(W S))
+    double warmup_from = 0;             // the factor rises from here: f + (1 - f) of the above
     double epochs = 1;                  // E
     std::int64_t steps_per_epoch = 1;   // S
 
