@@ -37,20 +37,18 @@ BKD_SIMD void relu_gradient(const float* dy, const float* y, float* dx, std::int
 }
 
 BKD_SIMD void softmax_row(const float* x, float temperature, float* y, std::int64_t c) {
-    scaled_row(x, 1, temperature, nullptr, y, c);
-    const float sum = exponentials(y, largest(y, c), y, c);
+    scaled_row(x, 1, temperature, y, c);
+    const double sum = exponentials(y, largest(y, c), y, c);
     normalize(y, sum, c);
 }
 
+// The exponentials lie in the output for a moment; then the logits are read again.
 BKD_SIMD void log_softmax_row(const float* x, float temperature, float* y, std::int64_t c) {
-    scaled_row(x, 1, temperature, nullptr, y, c);
+    scaled_row(x, 1, temperature, y, c);
     const float max = largest(y, c);
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = 0; i < c; ++i) sum += vector_exp(y[i] - max);
-    const float log_sum = std::log(sum);
+    const auto log_sum = static_cast<float>(std::log(exponentials(y, max, y, c)));
 #pragma omp simd
-    for (std::int64_t i = 0; i < c; ++i) y[i] = (y[i] - max) - log_sum;
+    for (std::int64_t i = 0; i < c; ++i) y[i] = (x[i] / temperature - max) - log_sum;
 }
 
 BKD_INLINE void store(float* dx, std::int64_t i, float value, bool accumulate) {

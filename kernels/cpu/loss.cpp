@@ -78,17 +78,19 @@ BKD_INLINE CrossEntropyTerms cross_entropy_terms(const RowTarget& target, const 
 }
 
 // dz_i -= factor weight_i t_i
-BKD_INLINE void subtract_target(const RowTarget& target, const float* weight, float factor, float* dz, std::int64_t c) {
+BKD_INLINE void subtract_target(const RowTarget& target, const float* weight, double factor, float* dz,
+                                std::int64_t c) {
     if (target.dense == nullptr) {
         for (std::size_t k = 0; k < 2; ++k) {
             const std::int64_t i = target.label[k];
-            dz[i] -= factor * target.mass[k] * (weight == nullptr ? 1.0f : weight[i]);
+            dz[i] -= static_cast<float>(factor * target.mass[k] * (weight == nullptr ? 1.0f : weight[i]));
         }
         return;
     }
+    const auto each = static_cast<float>(factor);
 #pragma omp simd
     for (std::int64_t i = 0; i < c; ++i)
-        dz[i] -= factor * (weight == nullptr ? target.dense[i] : weight[i] * target.dense[i]);
+        dz[i] -= each * (weight == nullptr ? target.dense[i] : weight[i] * target.dense[i]);
 }
 
 struct CrossEntropyRow {
@@ -102,11 +104,12 @@ struct CrossEntropyRow {
 
 BKD_SIMD double cross_entropy_row(const CrossEntropyRow& row, float* scratch, std::int64_t c) {
     float *u = scratch, *e = scratch + c;
-    scaled_row(row.z, row.scale, 1, row.shift, u, c);
+    scaled_row(row.z, row.scale, 1, u, c);
     if (row.margin != nullptr) {
         const std::int64_t y = row.target.label[0];
-        u[y] = row.scale * (row.z[y] - row.margin[y]) + (row.shift == nullptr ? 0.0f : row.shift[y]);
+        u[y] = row.scale * (row.z[y] - row.margin[y]);
     }
+    if (row.shift != nullptr) shift_row(u, row.shift, c);
     const float max = largest(u, c);
     const double sum = exponentials(u, max, e, c);
     const CrossEntropyTerms terms = cross_entropy_terms(row.target, row.weight, u, max, std::log(sum), c);
@@ -115,7 +118,7 @@ BKD_SIMD double cross_entropy_row(const CrossEntropyRow& row, float* scratch, st
         const auto of_exponential = static_cast<float>(factor * terms.mass / sum);
 #pragma omp simd
         for (std::int64_t i = 0; i < c; ++i) row.dz[i] = of_exponential * e[i];
-        subtract_target(row.target, row.weight, static_cast<float>(factor), row.dz, c);
+        subtract_target(row.target, row.weight, factor, row.dz, c);
     }
     return terms.loss;
 }
@@ -132,10 +135,8 @@ BKD_SIMD double focal_row(const FocalRow& row, float* e, std::int64_t c) {
     const float max = largest(row.z, c), z_label = row.z[row.label];
     exponentials(row.z, max, e, c);
     const double own = e[row.label];
-    float others = 0;
     e[row.label] = 0;
-#pragma omp simd reduction(+ : others)
-    for (std::int64_t i = 0; i < c; ++i) others += e[i];
+    const double others = sum_of_row(e, c);
     e[row.label] = static_cast<float>(own);
 
     const double sum = own + others, p = own / sum, rest = others / sum;
@@ -163,31 +164,33 @@ struct DistillationRow {
     float *kl_terms, *dz;
 };
 
-// The teacher's side: q, and what stands for log q in the divergence. Returns the sum of q.
-BKD_INLINE float teacher_side(const DistillationRow& row, float* q, float* log_q, std::int64_t c) {
-    const bool is_shifted = row.form == BkdForm::eq8 && row.omega == nullptr;
-    scaled_row(row.teacher, 1, row.temperature, is_shifted ? row.log_omega : nullptr, log_q, c);
-    const float max = largest(log_q, c);
-    float sum = exponentials(log_q, max, q, c);
-    normalize(q, sum, c);
-    const float log_sum = std::log(sum);
-#pragma omp simd
-    for (std::int64_t i = 0; i < c; ++i) log_q[i] = (log_q[i] - max) - log_sum;
-    if (is_shifted || row.log_omega == nullptr) return 1;
+// The teacher's side: q_i, and log_q_i - offset, which stands for log q_i in the divergence.
+struct TeacherSide {
+    double mass;    // sum of q
+    double offset;  // of log_q, in f64: the divergence is a difference of two such offsets
+};
 
-    sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = 0; i < c; ++i) {
-        q[i] = row.omega == nullptr ? vector_exp(row.log_omega[i] + log_q[i]) : row.omega[i] * q[i];
-        log_q[i] += row.form == BkdForm::eq6 ? 0 : row.log_omega[i];
-        sum += q[i];
-    }
-    if (row.form != BkdForm::eq8) return sum;
+BKD_INLINE TeacherSide teacher_side(const DistillationRow& row, float* q, float* log_q, std::int64_t c) {
+    const bool is_shifted = row.log_omega != nullptr && row.form == BkdForm::eq8 && row.omega == nullptr;
+    scaled_row(row.teacher, 1, row.temperature, log_q, c);
+    if (is_shifted) shift_row(log_q, row.log_omega, c);
+    const float max = largest(log_q, c);
+    const double sum = exponentials(log_q, max, q, c), log_sum = std::log(sum);
     normalize(q, sum, c);
-    const float log_mass = std::log(sum);
 #pragma omp simd
-    for (std::int64_t i = 0; i < c; ++i) log_q[i] -= log_mass;
-    return 1;
+    for (std::int64_t i = 0; i < c; ++i) log_q[i] -= max;
+    if (is_shifted || row.log_omega == nullptr) return {1, log_sum};
+
+    const auto log_of_sum = static_cast<float>(log_sum);
+#pragma omp simd
+    for (std::int64_t i = 0; i < c; ++i) {
+        q[i] = row.omega == nullptr ? vector_exp(row.log_omega[i] + (log_q[i] - log_of_sum)) : row.omega[i] * q[i];
+        log_q[i] += row.form == BkdForm::eq6 ? 0 : row.log_omega[i];
+    }
+    const double mass = sum_of_row(q, c);
+    if (row.form != BkdForm::eq8) return {mass, log_sum};
+    normalize(q, mass, c);
+    return {1, log_sum + std::log(mass)};
 }
 
 struct DistillationLoss {
@@ -200,24 +203,22 @@ BKD_SIMD DistillationLoss distillation_row(const DistillationRow& row, float* sc
     const double sum = exponentials(row.z, max, e, c);
     const CrossEntropyTerms ce = cross_entropy_terms(row.target, nullptr, row.z, max, std::log(sum), c);
 
-    scaled_row(row.z, 1, row.temperature, nullptr, u, c);
-    const float max_u = largest(u, c), sum_u = exponentials(u, max_u, p, c), log_sum_u = std::log(sum_u);
+    scaled_row(row.z, 1, row.temperature, u, c);
+    const float max_u = largest(u, c);
+    const double sum_u = exponentials(u, max_u, p, c);
     normalize(p, sum_u, c);
-    const float mass = teacher_side(row, q, log_q, c);
-    float kl = 0;
-#pragma omp simd reduction(+ : kl)
-    for (std::int64_t i = 0; i < c; ++i) {
-        const float term = q[i] == 0 ? 0 : q[i] * (log_q[i] - ((u[i] - max_u) - log_sum_u));
-        kl += term;
-        u[i] = term;
-    }
+    const TeacherSide teacher = teacher_side(row, q, log_q, c);
+    const auto offset = static_cast<float>(std::log(sum_u) - teacher.offset);
+#pragma omp simd
+    for (std::int64_t i = 0; i < c; ++i) u[i] = q[i] == 0 ? 0 : q[i] * ((log_q[i] - (u[i] - max_u)) + offset);
+    const double kl = sum_of_row(u, c);
     if (row.kl_terms != nullptr) std::copy_n(u, c, row.kl_terms);
     if (row.dz != nullptr) {
         const auto of_exponential = static_cast<float>(row.ce_factor * ce.mass / sum);
-        const auto of_difference = static_cast<float>(row.kl_factor);
+        const auto of_difference = static_cast<float>(row.kl_factor), mass = static_cast<float>(teacher.mass);
 #pragma omp simd
         for (std::int64_t i = 0; i < c; ++i) row.dz[i] = of_exponential * e[i] + of_difference * (mass * p[i] - q[i]);
-        subtract_target(row.target, nullptr, static_cast<float>(row.ce_factor), row.dz, c);
+        subtract_target(row.target, nullptr, row.ce_factor, row.dz, c);
     }
     return {ce.loss, kl};
 }
