@@ -5,8 +5,8 @@
 //
 //   |got - want| <= u (terms S + rounding |want| + largest M) + absolute + 4 * 2^-126
 //
-// bf16 outputs add 2^-8 |want|. All zero means equal. Beside it, the sum of squared errors may be at most `nmse` of the
-// sum of squares: many small errors of one sign pass element by element, but not this.
+// bf16 outputs add 2^-8 |want|. All zero means equal. Beside it, from 64 elements on, the sum of
+// squared errors may be at most `nmse` of the sum of squares: many small errors pass one by one, but not this.
 #include <cmath>
 #include <cstdint>
 

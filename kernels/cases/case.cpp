@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t guard_bytes = 4096;             // a page; a cache line is 64, a CUDA allocation 256
 constexpr std::uint32_t guard_word = 0x7FA57FA5;      // a NaN as f32 and as two bf16
 constexpr std::uint32_t unwritten_word = 0x7FC07FC0;  // another: no arithmetic makes a NaN with these low bits
+constexpr std::uint32_t scratch_word = 0x7FC17FC1;    // and another: it keeps its bits on the way to a result
 constexpr std::uint64_t unwritten_f64 = 0x7FF87FC07FC07FC0;
 constexpr std::byte unwritten_byte{0x5A};  // integers
 
@@ -79,7 +80,7 @@ std::vector<std::byte> unwritten(std::size_t count, DType dtype) {
 // Scratch a kernel takes has held NaN before: up to 256 KiB in one piece, a block of every size class.
 void spoil_scratch(Backend& backend, Stream& stream) {
     constexpr std::size_t most = std::size_t{256} << 10;
-    std::vector<std::uint32_t> pattern(most / 4, unwritten_word);
+    std::vector<std::uint32_t> pattern(most / 4, scratch_word);
     std::vector<Block> blocks;
     for (std::size_t bytes = 64; bytes <= most; bytes = Pool::size_class(bytes + 1)) {
         blocks.push_back(stream.pool.take(bytes));
@@ -203,7 +204,7 @@ std::vector<HostTensor> CaseMemory::read() const {
     return tensors;
 }
 
-Invariant rows_sum_to(std::size_t tensor, double sum, double roundings) {
+Invariant rows_sum_to(std::size_t tensor, double sum, double roundings, double absolute) {
     return [=](const std::vector<HostTensor>& tensors) -> std::string {
         const HostTensor& t = tensors.at(tensor);
         const auto c = static_cast<std::size_t>(t.shape[-1]);
@@ -213,7 +214,7 @@ Invariant rows_sum_to(std::size_t tensor, double sum, double roundings) {
                 total += t.values[row * c + i];
                 size += std::abs(t.values[row * c + i]);
             }
-            if (!(std::abs(total - sum) <= roundings * 0x1p-24 * (size + std::abs(sum))))
+            if (!(std::abs(total - sum) <= roundings * 0x1p-24 * (size + std::abs(sum)) + absolute))
                 return fmt::format("row {} sums to {:.9g}, not to {}", row, total, sum);
         }
         return {};

@@ -98,8 +98,9 @@ private:
 // Says what is wrong with a case's tensors beyond their limits, or nothing: rows of a softmax that do not sum to 1,
 // say.
 using Invariant = std::function<std::string(const std::vector<HostTensor>&)>;
-// Every row of the tensor requested `tensor`-th sums to `sum`, to within `roundings` units of 2^-24.
-Invariant rows_sum_to(std::size_t tensor, double sum, double roundings);
+// Every row of the tensor requested `tensor`-th sums to `sum`, to within `roundings` units of 2^-24 of the sum of its
+// absolute values, and `absolute`.
+Invariant rows_sum_to(std::size_t tensor, double sum, double roundings, double absolute = 0);
 
 template <class Args>
 struct Case {

@@ -66,18 +66,24 @@ struct CrossEntropyOptions {
     }
 };
 
-CrossEntropy cross_entropy(CaseMemory& m, const Size& s, const Logits& z, const CrossEntropyOptions& o) {
-    const double far = far_of(o.scale * (z.size + (o.margin ? 1 : 0)) + (o.shift ? 17 : 0), s.c),
-                 n = static_cast<double>(s.n);
-    const double heaviest = o.weight ? 2 : 1;
+double cross_entropy_far(const Size& s, const Logits& z, const CrossEntropyOptions& o) {
+    return far_of(o.scale * (z.size + (o.margin ? 1 : 0)) + (o.shift ? 17 : 0), s.c);
+}
+
+// The limit of one element of dz; weighted_mean divides by a sum of weights of at least n / 2.
+Bound cross_entropy_gradient(const Size& s, const Logits& z, const CrossEntropyOptions& o) {
     const bool is_mean = o.reduction == LossReduction::mean || o.reduction == LossReduction::weighted_mean;
-    const double rows = o.reduction == LossReduction::none || is_mean ? 1 : n;
-    // weighted_mean divides by a sum of weights of at least n / 2.
-    const double per_row =
-        heaviest * o.scale / (is_mean ? n * (o.reduction == LossReduction::weighted_mean && o.weight ? 0.5 : 1) : 1);
+    const double rows = is_mean ? static_cast<double>(s.n) : 1,
+                 lightest = o.reduction == LossReduction::weighted_mean && o.weight ? 0.5 : 1;
+    return gradient_bound(cross_entropy_far(s, z, o), (o.weight ? 2 : 1) * o.scale / (rows * lightest));
+}
+
+CrossEntropy cross_entropy(CaseMemory& m, const Size& s, const Logits& z, const CrossEntropyOptions& o) {
+    const double rows = o.reduction == LossReduction::sum ? static_cast<double>(s.n) : 1;
+    const Bound loss = loss_bound(cross_entropy_far(s, z, o), (o.weight ? 4 : 2) * rows);
     CrossEntropy args{.z = m.input({s.n, s.c}, z.draw), .targets = targets(m, s.n, s.c, o.target), .loss = {}};
-    args.loss = m.output_f32({o.reduction == LossReduction::none ? s.n : 1}, loss_bound(far, heaviest * rows * 2));
-    if (o.gradient) args.dz = m.output({s.n, s.c}, gradient_bound(far, per_row));
+    args.loss = m.output_f32({o.reduction == LossReduction::none ? s.n : 1}, loss);
+    if (o.gradient) args.dz = m.output({s.n, s.c}, cross_entropy_gradient(s, z, o));
     if (o.weight) args.weight = m.input_f32({s.c}, positive());
     if (o.shift) args.shift = m.input_f32({s.c}, count_extreme());
     if (o.margin) args.margin = m.input_f32({s.c}, uniform(0, 1));
@@ -182,8 +188,7 @@ Cases<CrossEntropy> cases(const CrossEntropy*) {
                 return cross_entropy(m, s, {normal(), 5}, o);
             });
             const bool is_plain = o.gradient && o.target == TargetKind::hard;  // z, labels, loss, dz
-            if (is_plain)
-                c.invariant = rows_sum_to(3, 0, 64 + 8 * o.scale * 6 + 4 * std::sqrt(static_cast<double>(s.c)));
+            if (is_plain) c.invariant = rows_sum_to(3, 0, 64, cross_entropy_gradient(s, {normal(), 5}, o).absolute);
         }
     for (const Logits& z : logits())
         for (const CrossEntropyOptions& o :

@@ -59,18 +59,27 @@ struct Fusion {
 };
 constexpr Fusion fusions[] = {{false, false}, {false, true}, {true, false}, {true, true}};
 
+// Where y goes: to memory of its own, or over one of the two inputs it may lie on.
+enum class Into : std::uint8_t { own, x, residual };
+template <class Args>
+void place(CaseMemory& m, const Activations& a, const Fusion& f, Into into, Args& args) {
+    const View x = into == Into::x ? m.updated(a.x, a.value(), a.draw) : m.input(a.x, a.draw);
+    View residual{};
+    if (f.residual) residual = into == Into::residual ? m.updated(a.x, a.value()) : m.input(a.x);
+    args.x = x;
+    args.residual = residual;
+    args.y = into == Into::x ? x : into == Into::residual ? residual : m.output(a.x, a.value());
+    args.relu = f.relu;
+}
+
 std::string name(const Activations& a) { return text(a.x) + fmt::format("_mean{}", a.mean); }
 
-BatchNormForward forward(CaseMemory& m, const Activations& a, const Fusion& f, bool running, double eps,
-                         double momentum) {
-    BatchNormForward args{.x = m.input(a.x, a.draw),
-                          .gamma = m.input_f32(a.channels()),
-                          .beta = m.input_f32(a.channels()),
-                          .y = {},
-                          .mean = {},
-                          .rstd = {}};
-    if (f.residual) args.residual = m.input(a.x);
-    args.y = m.output(a.x, a.value());
+BatchNormForward forward(CaseMemory& m, const Activations& a, const Fusion& f, bool running, Into into = Into::own,
+                         double eps = 1e-5, double momentum = 0.1) {
+    BatchNormForward args{};
+    place(m, a, f, into, args);
+    args.gamma = m.input_f32(a.channels());
+    args.beta = m.input_f32(a.channels());
     args.mean = m.output_f32(a.channels(), a.mean_bound());
     args.rstd = m.output_f32(a.channels(), a.relative());
     if (running) {
@@ -80,7 +89,6 @@ BatchNormForward forward(CaseMemory& m, const Activations& a, const Fusion& f, b
     }
     args.eps = eps;
     args.momentum = momentum;
-    args.relu = f.relu;
     return args;
 }
 
@@ -160,28 +168,19 @@ Cases<BatchNormForward> cases(const BatchNormForward*) {
         for (const Fusion& f : fusions)
             for (const bool running : {true, false})
                 all.add(name(a) + f.name() + (running ? "_running" : ""), a.draw,
-                        [=](CaseMemory& m) { return forward(m, a, f, running, 1e-5, 0.1); });
+                        [=](CaseMemory& m) { return forward(m, a, f, running); });
     const Activations a{{5, 3, 7, 17}, normal(), 0, 1};
     all.add(name(a) + "_eps0.001_momentum1", normal(),
-            [=](CaseMemory& m) { return forward(m, a, fusions[0], true, 1e-3, 1); });
+            [=](CaseMemory& m) { return forward(m, a, fusions[0], true, Into::own, 1e-3, 1); });
     for (const Fusion& f : fusions)
-        all.add(name(a) + f.name() + "_inplace", normal(), [=](CaseMemory& m) {
-            BatchNormForward args = forward(m, a, f, true, 1e-5, 0.1);
-            const View x = m.updated(a.x, a.value());
-            args.x = x;
-            args.y = x;
-            return args;
-        });
-    all.add(name(a) + "_into_residual", normal(), [=](CaseMemory& m) {
-        BatchNormForward args = forward(m, a, fusions[1], false, 1e-5, 0.1);
-        const View residual = m.updated(a.x, a.value());
-        args.residual = residual;
-        args.y = residual;
-        return args;
-    });
+        all.add(name(a) + f.name() + "_inplace", normal(),
+                [=](CaseMemory& m) { return forward(m, a, f, true, Into::x); });
+    for (const Fusion& f : {fusions[2], fusions[3]})
+        all.add(name(a) + f.name() + "_into_residual", normal(),
+                [=](CaseMemory& m) { return forward(m, a, f, false, Into::residual); });
     for (const Activations& layer : layers())
         for (const Fusion& f : {fusions[1], fusions[3]})
-            all.bench(text(layer.x) + f.name(), [=](CaseMemory& m) { return forward(m, layer, f, true, 1e-5, 0.1); });
+            all.bench(text(layer.x) + f.name(), [=](CaseMemory& m) { return forward(m, layer, f, true); });
     return all;
 }
 
@@ -189,18 +188,15 @@ Cases<BatchNormBackward> cases(const BatchNormBackward*) { return backward_cases
 
 Cases<BatchNormInference> cases(const BatchNormInference*) {
     Cases<BatchNormInference> all;
-    const auto make = [](CaseMemory& m, const Activations& a, const Fusion& f, double eps) {
+    const auto make = [](CaseMemory& m, const Activations& a, const Fusion& f, double eps, Into into = Into::own) {
         const double variance = a.deviation * a.deviation;
-        BatchNormInference args{.x = m.input(a.x, a.draw),
-                                .gamma = m.input_f32(a.channels()),
-                                .beta = m.input_f32(a.channels()),
-                                .running_mean = m.input_f32(a.channels(), normal(a.mean, 0.1 * a.deviation)),
-                                .running_var = m.input_f32(a.channels(), positive(0.5 * variance, 2 * variance)),
-                                .y = {}};
-        if (f.residual) args.residual = m.input(a.x);
-        args.y = m.output(a.x, a.value());
+        BatchNormInference args{};
+        place(m, a, f, into, args);
+        args.gamma = m.input_f32(a.channels());
+        args.beta = m.input_f32(a.channels());
+        args.running_mean = m.input_f32(a.channels(), normal(a.mean, 0.1 * a.deviation));
+        args.running_var = m.input_f32(a.channels(), positive(0.5 * variance, 2 * variance));
         args.eps = eps;
-        args.relu = f.relu;
         return args;
     };
     for (const Activations& a : activations())
@@ -212,13 +208,9 @@ Cases<BatchNormInference> cases(const BatchNormInference*) {
         all.add(text(empty), normal(), [=](CaseMemory& m) {
             return make(m, {empty, normal(), 0, 1}, fusions[0], 1e-5);
         });
-    all.add(name(a) + "_inplace_relu", normal(), [=](CaseMemory& m) {
-        BatchNormInference args = make(m, a, fusions[1], 1e-5);
-        const View x = m.updated(a.x, a.value());
-        args.x = x;
-        args.y = x;
-        return args;
-    });
+    all.add(name(a) + "_relu_inplace", normal(), [=](CaseMemory& m) { return make(m, a, fusions[1], 1e-5, Into::x); });
+    all.add(name(a) + "_residual_relu_into_residual", normal(),
+            [=](CaseMemory& m) { return make(m, a, fusions[3], 1e-5, Into::residual); });
     for (const Activations& layer : layers())
         all.bench(text(layer.x) + "_residual_relu", [=](CaseMemory& m) { return make(m, layer, fusions[3], 1e-5); });
     return all;
