@@ -2,10 +2,13 @@
 // What softmax and the losses do with one row of c numbers, all in f32: inlined into leaf functions (simd.h).
 //
 //   scaled_row    u_i = factor x_i / divisor
-//   shift_row     u_i = (u_i - max u) + shift_i: the maximum goes first, or a shift would lose its digits beside large
-//   logits largest       max_i u_i, NaN left out: exponentials finds it exponentials  e_i = exp(u_i - max), and their
-//   sum; a NaN or +infinity in u makes the sum NaN. e may be u normalize     e_i / sum
-// A sum runs over blocks of 128 numbers in f32, whose sums are added in f64: rows of thousands of classes lose nothing.
+//   shift_row     u_i = (u_i - max u) + shift_i: first the maximum, or a shift loses its digits beside large logits
+//   largest       max_i u_i, NaN left out: exponentials finds it
+//   exponentials  e_i = exp(u_i - max), and their sum; NaN or +infinity in u makes the sum NaN. e may be u
+//   normalize     e_i / sum
+//
+// A sum runs over blocks of 128 numbers in f32, whose sums are added in f64: a row of thousands of classes loses
+// nothing.
 #include "kernels/cpu/simd.h"
 
 namespace bkd::kernels::cpu {
