@@ -17,11 +17,12 @@ constexpr std::uint32_t lambda_purpose = 0, partner_purpose = 1, sample_purpose 
 double keyed_beta(PhiloxKey key, std::uint64_t epoch, std::int64_t batch, double alpha, std::uint32_t purpose) {
     if (!(alpha > 0)) return 1;
     std::uint32_t draw = 0;
-    return symmetric_beta(alpha, [&] {
+    const auto uniform = [&] {
         const PhiloxCounter bits =
             philox({static_cast<std::uint32_t>(batch), draw++, static_cast<std::uint32_t>(epoch), purpose}, key);
         return uniform53(bits[0], bits[1]);
-    });
+    };
+    return symmetric_beta(alpha, std::cref(uniform));  // a reference: a copy of it would be allocated
 }
 
 double johnk(double alpha, const std::function<double()>& uniform) {

@@ -1,0 +1,180 @@
+// The trainer: what a step costs, what it does with numbers that are not finite, and that it knows no method by name.
+#include "tests/train/allocations.h"
+#include "tests/train/sketch_network.h"
+#include "tests/train/toy_run.h"
+#include "train/losses.h"
+
+#include <doctest/doctest.h>
+
+namespace bkd::test {
+namespace {
+
+using bkd_test::id_of;
+
+// BKD's step with everything it may have, on the toy data: mixup, a teacher, weights in device memory.
+struct FullStep : SketchMethod {
+    FullStep() {
+        Stage stage = Toy::stage("student", 4);
+        stage.companions = {{.from = "teacher"}};
+        stage.states = {{.name = "class_weights", .rows = State::Rows::per_class}};
+        list = {stage};
+        on_loss = [](Step& s) {
+            const Batch batch = s.mixup(1.0);
+            const Tensor teacher = s.teacher(batch.images);
+            const DistillationLoss l = distillation(s.ctx, s.network(batch.images), teacher, batch.targets,
+                                                    {.log_omega = s.state("class_weights")});
+            s.note("ce", l.ce);
+            return l.loss;
+        };
+    }
+};
+
+StageResult toy_teacher(Toy& toy) {
+    Stage stage = Toy::stage("teacher", 1);
+    SketchMethod method;
+    method.on_loss = plain_cross_entropy;
+    Watch watch;
+    Trainer trainer(toy.training, {stage}, method, watch);
+    REQUIRE(trainer.run());
+    return trainer.result("teacher");
+}
+
+}
+
+TEST_CASE("a steady training step allocates nothing") {
+    Toy toy;
+    toy.training.log_every = 1000;
+    const StageResult teacher = toy_teacher(toy);
+    FullStep method;
+    StageRun run(toy.training, method.list.front(), method,
+                 [&](const std::string&) -> const StageResult& { return teacher; });
+    run.begin();
+    for (int epoch = 0; epoch < 2; ++epoch) {  // both batch sizes have been there
+        run.begin_epoch();
+        while (!run.is_epoch_done()) run.step();
+        run.end_epoch();
+    }
+    run.begin_epoch();
+    const PoolStatistics before = toy.runtime.backend->pool().statistics();
+    const std::int64_t primitives = toy.runtime.backend->primitives_made();
+    for (std::int64_t i = 0; i + 1 < run.steps_per_epoch(); ++i) {
+        count_allocations_of_this_thread();
+        run.step();
+        CHECK(allocations() == 0);
+    }
+    run.step();  // the last one looks at the losses on the host
+    CHECK(toy.runtime.backend->pool().statistics().system_requests == before.system_requests);
+    CHECK(toy.runtime.backend->pool().statistics().live_bytes == before.live_bytes);
+    CHECK(toy.runtime.backend->primitives_made() == primitives);
+}
+
+TEST_CASE(
+    "training the student leaves weights, statistics and gradients of the teacher as they were") {  // invariant 17
+    for (const BatchNormMode mode : {BatchNormMode::running, BatchNormMode::batch}) {
+        Toy toy;
+        const StageResult teacher = toy_teacher(toy);
+        FullStep method;
+        method.list.front().companions.front().batch_norm = mode;
+        StageRun run(toy.training, method.list.front(), method,
+                     [&](const std::string&) -> const StageResult& { return teacher; });
+        run.begin();
+        run.begin_epoch();
+        while (!run.is_epoch_done()) run.step();
+        const Parameters& parameters = run.context().companion("teacher").network().parameters();
+        CHECK(read_weights(Context(toy.runtime), parameters) == teacher.weights);
+        for (const Parameter& p : parameters.all()) CHECK_FALSE(p.value.gradient());
+    }
+}
+
+TEST_CASE("a loss that is not finite ends the run and names stage, epoch and step") {
+    Toy toy;
+    SketchMethod method;
+    method.on_loss = [](Step& s) {
+        const Tensor loss = plain_cross_entropy(s);
+        return scale(s.ctx, loss, s.progress.epoch == 1 && s.progress.step == 2 ? std::nan("") : 1.0);
+    };
+    Watch watch;
+    const auto run = [&] { Trainer(toy.training, {Toy::stage("student", 3)}, method, watch).run(); };
+    CHECK_THROWS_WITH_AS(run(), doctest::Contains("loss became nan at stage student, epoch 2, step 3"), InputError);
+    CHECK(id_of(run) == "E0901");
+    toy.training.skips_nonfinite = true;
+    CHECK(id_of(run) == "accepted");
+}
+
+TEST_CASE("a loss that stays above its limit ends the run") {
+    Toy toy;
+    toy.training.divergence_above = 0.0;
+    toy.training.divergence_steps = 5;
+    SketchMethod method;
+    method.on_loss = plain_cross_entropy;
+    Watch watch;
+    CHECK(id_of([&] { Trainer(toy.training, {Toy::stage()}, method, watch).run(); }) == "E0902");
+}
+
+TEST_CASE("weights after training are the same for any number of loader and compute threads") {
+    std::vector<Weights> results;
+    for (const int threads : {1, 2, 3}) {
+        Toy toy;
+        Runtime runtime(Device{}, {.threads = threads});
+        Splits splits;
+        const Context ctx(runtime);
+        splits.add(ctx, "train", toy.train, toy.train.mean, toy.train.deviation);
+        splits.add(ctx, "test", toy.test, toy.test.mean, toy.test.deviation);
+        const Training training{.runtime = runtime,
+                                .splits = splits,
+                                .make_network = network_factory(toy_network()),
+                                .loader_threads = threads - 1};
+        SketchMethod method;
+        method.on_loss = plain_cross_entropy;
+        Watch watch;
+        Trainer trainer(training, {Toy::stage()}, method, watch);
+        trainer.run();
+        results.push_back(trainer.result("train").weights);
+    }
+    CHECK(results[0] == results[1]);
+    CHECK(results[0] == results[2]);
+}
+
+TEST_CASE("a stage trains its first steps only where that is asked for") {
+    Toy toy;
+    SketchMethod method;
+    method.on_loss = plain_cross_entropy;
+    Stage stage = Toy::stage("train", 5);
+    stage.steps = 8;  // of 6 an epoch
+    StageRun run(toy.training, stage, method, nothing_before);
+    CHECK(run.epochs() == 2);
+    int steps = 0;
+    while (!run.is_done()) {
+        run.begin_epoch();
+        for (; !run.is_epoch_done(); ++steps) run.step();
+        run.end_epoch();
+    }
+    CHECK(steps == 8);
+}
+
+TEST_CASE("evaluation does not depend on the batch size") {  // invariant 19
+    Toy toy;
+    toy_teacher(toy);
+    SketchMethod method;
+    StageRun run(toy.training, Toy::stage(), method, nothing_before);
+    const Metrics ten = run.evaluate("test").metrics;
+    toy.training.eval_batch = 7;
+    const Metrics seven = run.evaluate("test").metrics;
+    CHECK(ten.confusion == seven.confusion);
+    CHECK(ten.loss == doctest::Approx(seven.loss).epsilon(1e-6));
+}
+
+TEST_CASE("the trainer names no method, no head and no sampler") {
+    for (const char* file : {"trainer.cpp", "trainer.h", "stage_run.cpp", "stage_run.h", "stage_state.cpp", "step.h"}) {
+        const std::string text =
+            bkd_test::TemporaryFolder::text(std::filesystem::path(BKD_SOURCE_DIR) / "train" / file);
+        for (const char* word : {"bkd_loss", "mixup.alpha", "Bkd", "KnowledgeDistillation", "ClassBalanced", "\"kd\"",
+                                 "\"ce\"", "\"cb\"", "ByClass", "ByImage", "cosine", "\"linear\"", "\"student\""}) {
+            CAPTURE(file);
+            CAPTURE(word);
+            CHECK(text.find(word) == std::string::npos);
+        }
+    }
+}
+
+}

@@ -1,0 +1,80 @@
+#include "train/metrics.h"
+
+#include "kernels/error.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace bkd {
+namespace {
+
+double percent(std::int64_t part, std::int64_t whole) {
+    return whole == 0 ? std::numeric_limits<double>::quiet_NaN()
+                      : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// -log softmax(z)[label]
+double cross_entropy_of(std::span<const float> z, std::size_t label) {
+    const double largest = *std::max_element(z.begin(), z.end());
+    double sum = 0;
+    for (const float value : z) sum += std::exp(static_cast<double>(value) - largest);
+    return largest + std::log(sum) - static_cast<double>(z[label]);
+}
+
+}
+
+MetricCounter::MetricCounter(std::int64_t classes) : classes_(static_cast<std::size_t>(classes)) {
+    counts_.class_samples.resize(classes_);
+    counts_.class_hits.resize(classes_);
+    counts_.confusion.resize(classes_ * classes_);
+}
+
+void MetricCounter::add(std::span<const float> logits, std::span<const std::int32_t> labels) {
+    BKD_CHECK(logits.size() == labels.size() * classes_, "{} logits for {} labels of {} classes", logits.size(),
+              labels.size(), classes_);
+    for (std::size_t n = 0; n < labels.size(); ++n) add_row(logits.subspan(n * classes_, classes_), labels[n]);
+}
+
+void MetricCounter::add_row(std::span<const float> z, std::int32_t label) {
+    const auto y = static_cast<std::size_t>(label);
+    BKD_CHECK(label >= 0 && y < classes_, "label {} of {} classes", label, classes_);
+    ++counts_.count;
+    ++counts_.class_samples[y];
+    if (!std::all_of(z.begin(), z.end(), [](float value) { return std::isfinite(value); })) {
+        ++counts_.nonfinite;
+        loss_ = std::numeric_limits<double>::quiet_NaN();
+        return;
+    }
+    loss_ += cross_entropy_of(z, y);
+    std::size_t rank = 0;  // how many classes come before the label
+    for (std::size_t i = 0; i < classes_; ++i) rank += z[i] > z[y] || (z[i] == z[y] && i < y);
+    const auto predicted = static_cast<std::size_t>(std::max_element(z.begin(), z.end()) - z.begin());
+    ++counts_.confusion[y * classes_ + predicted];
+    counts_.class_hits[y] += rank == 0;
+    top5_ += rank < 5;
+}
+
+Metrics MetricCounter::metrics(const ShotGroups& groups) const {
+    Metrics m = counts_;
+    std::int64_t hits = 0, present = 0;
+    for (std::size_t c = 0; c < classes_; ++c) {
+        hits += m.class_hits[c];
+        m.per_class.push_back(percent(m.class_hits[c], m.class_samples[c]));
+        if (m.class_samples[c] == 0) continue;
+        ++present;
+        m.balanced += m.per_class.back();
+        std::int64_t predicted = 0;
+        for (std::size_t t = 0; t < classes_; ++t) predicted += m.confusion[t * classes_ + c];
+        m.macro_f1 += percent(2 * m.class_hits[c], predicted + m.class_samples[c]);
+    }
+    m.loss = loss_ / static_cast<double>(m.count);
+    m.top1 = percent(hits, m.count);
+    if (classes_ > 5) m.top5 = percent(top5_, m.count);
+    m.balanced /= static_cast<double>(present);
+    m.macro_f1 /= static_cast<double>(present);
+    for (const Shot shot : all_shots) m.shots[static_cast<std::size_t>(shot)] = groups.mean(shot, m.per_class);
+    return m;
+}
+
+}

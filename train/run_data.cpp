@@ -1,0 +1,57 @@
+#include "train/run_data.h"
+
+#include "data/dataset.h"
+#include "data/imbalance.h"
+#include "train/recipe_check.h"
+
+#include <algorithm>
+
+namespace bkd {
+
+RunData open_run_data(const Recipe& r) {
+    const std::string name = r.text("data.name"), root = r.text("data.root");
+    RunData data;
+    const ImageSet whole = open_dataset(name, root, Split::train);
+    data.test = open_dataset(name, root, Split::test);
+
+    const auto largest = std::ranges::max(class_counts(whole.labels, whole.classes()));
+    SubsetOptions cut{.kind = parse_imbalance(r.text("data.imbalance"))};
+    if (cut.kind != Imbalance::none) {
+        cut.ratio = r.number("data.imbalance_ratio");
+        cut.seed = static_cast<std::uint32_t>(r.integer("data.subset_seed"));
+    }
+    check_sizes(r, whole.size(), largest);
+    std::vector<std::int32_t> selection = select_subset(whole, cut);
+    if (const double fraction = r.number("data.split"); fraction > 0) {
+        HoldOut parts = hold_out(whole, selection, fraction, static_cast<std::uint64_t>(r.integer("run.seed")));
+        data.validation = take(whole, parts.validation);
+        selection = std::move(parts.train);
+    }
+    data.train = take(whole, selection);
+    check_sizes(r, data.train.size(), largest);
+    data.fingerprint = byte_fingerprint(whole, selection);
+    const auto channels = static_cast<std::size_t>(data.train.channels);
+    const bool normalises = r.text("data.normalize") == "dataset";
+    data.mean = normalises ? whole.mean : std::vector<float>(channels, 0.0F);
+    data.deviation = normalises ? whole.deviation : std::vector<float>(channels, 1.0F);
+
+    const std::vector<std::int64_t> counts = data.counts();
+    const std::string tail = cut.kind == Imbalance::none
+                                 ? std::string()
+                                 : fmt::format(" {} ratio {} subset seed {}", name_of(cut.kind), cut.ratio, cut.seed);
+    data.description = fmt::format("{}{}: {} train / {} test, {} classes, counts {}..{}, sha256 {}", name, tail,
+                                   data.train.size(), data.test.size(), data.train.classes(), std::ranges::max(counts),
+                                   std::ranges::min(counts), data.fingerprint.substr(0, 12));
+    return data;
+}
+
+Json RunData::facts() const {
+    Json::Array files;
+    for (const FileFact& file : train.files)
+        files.push_back(Json::Object{{"path", file.path}, {"bytes", file.stored_bytes}, {"sha256", file.sha256}});
+    return Json::Object{{"split", "train"},           {"n", train.size()},
+                        {"classes", train.classes()}, {"counts", Json::array(counts())},
+                        {"sha256", fingerprint},      {"files", std::move(files)}};
+}
+
+}

@@ -1,0 +1,165 @@
+#include "train/run_folder.h"
+
+#include <fmt/chrono.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace bkd {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* metrics_header =
+    "stage,epoch,step,loss,top1,top5,balanced,many,medium,few,eval_loss,learning_rate";
+
+// False if something is there already.
+bool make_folder(const fs::path& path) {
+    std::error_code error;
+    const bool is_new = fs::create_directory(path, error);
+    if (error)
+        throw InputError({.id = 601,
+                          .what = fmt::format("cannot make folder {}: {}", printable(path.string()), error.message()),
+                          .at = "run.dir"});
+    return is_new;
+}
+
+// The step in "student-e0012-s0001020.ckpt"; -1 for another name.
+std::int64_t step_of(const fs::path& path) {
+    const std::string name = path.stem().string();
+    const std::size_t at = name.rfind("-s");
+    std::int64_t step = -1;
+    if (path.extension() != ".ckpt" || at == std::string::npos) return -1;
+    const char* end = name.data() + name.size();
+    const auto [stop, error] = std::from_chars(name.data() + at + 2, end, step);
+    return error == std::errc() && stop == end ? step : -1;
+}
+
+std::int64_t epoch_of(const fs::path& path) {
+    const std::string name = path.stem().string();
+    const std::size_t at = name.rfind("-e");
+    std::int64_t epoch = 0;
+    if (at != std::string::npos) std::from_chars(name.data() + at + 2, name.data() + name.size(), epoch);
+    return epoch;
+}
+
+}
+
+std::string time_text(std::chrono::system_clock::time_point time) {
+    const auto since = std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch());
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds), since.count() % 1000);
+}
+
+RunFolder::RunFolder(fs::path path, const FileSystem& system)
+    : path_(std::move(path)), system_(system), log_(std::make_unique<AppendFile>(path_ / "log.jsonl", system)) {}
+
+RunFolder RunFolder::create(const fs::path& parent, const std::string& name, bool name_is_given,
+                            const FileSystem& system) {
+    std::error_code error;
+    fs::create_directories(parent, error);
+    fs::path path = parent / name;
+    for (int suffix = 2; !make_folder(path); ++suffix) {
+        if (name_is_given)
+            throw InputError({.id = 1001,
+                              .what = fmt::format("run folder {} exists already", printable(path.string())),
+                              .at = "run.name",
+                              .try_ = fmt::format("another run.name, or bkd train --resume {}", path.string())});
+        path = parent / fmt::format("{}-{}", name, suffix);
+    }
+    for (const char* inner : {"checkpoints", "models", "eval"}) make_folder(path / inner);
+    RunFolder folder(path, system);
+    write_file_atomically(path / "metrics.csv", std::string(metrics_header) + "\n", Overwrite::no, "table", system);
+    return folder;
+}
+
+RunFolder RunFolder::open(const fs::path& path, const FileSystem& system) {
+    if (!fs::exists(path / "run.json"))
+        throw InputError({.id = 1004,
+                          .what = fmt::format("{} is no run folder", printable(path.string())),
+                          .at = "option --resume",
+                          .why = "it has no run.json"});
+    remove_abandoned_temporaries(path);
+    for (const char* inner : {"checkpoints", "models"}) remove_abandoned_temporaries(path / inner);
+    return {path, system};
+}
+
+fs::path RunFolder::model_path(const std::string& stage, const char* which) const {
+    return path_ / "models" / fmt::format("{}.{}.safetensors", stage, which);
+}
+
+void RunFolder::write_facts(const Json& facts) {
+    write_file_atomically(path_ / "run.json", facts.dump() + "\n", Overwrite::yes, "run facts", system_);
+}
+
+Json RunFolder::read_facts() const {
+    const std::vector<std::byte> bytes = read_file(path_ / "run.json", 16 << 20, {}, system_);
+    return Json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, (path_ / "run.json").string());
+}
+
+void RunFolder::write_recipe(const std::string& text) {
+    write_file_atomically(path_ / "recipe.toml", text, Overwrite::yes, "recipe", system_);
+}
+
+void RunFolder::log(const char* type, const Json::Object& members) {
+    const double up = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    Json::Object line{{"t", time_text(std::chrono::system_clock::now())},
+                      {"up", static_cast<double>(static_cast<std::int64_t>(up * 1000)) / 1000},
+                      {"seg", segment_},
+                      {"type", type}};
+    line.insert(line.end(), members.begin(), members.end());
+    log_->write_line(Json(std::move(line)).dump());
+}
+
+void RunFolder::add_metrics_row(const std::string& row) { AppendFile(path_ / "metrics.csv", system_).write_line(row); }
+
+void RunFolder::cut_metrics(std::int64_t global_step) {
+    const std::vector<std::byte> bytes = read_file(path_ / "metrics.csv", 64 << 20, {}, system_);
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    std::string kept = std::string(metrics_header) + "\n";
+    for (std::size_t at = text.find('\n'); at != std::string_view::npos && at + 1 < text.size();) {
+        const std::size_t end = text.find('\n', at + 1);
+        if (end == std::string_view::npos) break;  // the writer died in this line
+        const std::string_view line = text.substr(at + 1, end - at);
+        const std::size_t field = line.find(',', line.find(',') + 1);
+        std::int64_t step = 0;
+        std::from_chars(line.data() + field + 1, line.data() + line.size(), step);
+        if (field != std::string_view::npos && step <= global_step) kept += line;
+        at = end;
+    }
+    write_file_atomically(path_ / "metrics.csv", kept, Overwrite::yes, "table", system_);
+}
+
+void RunFolder::write_checkpoint(const Checkpoint& checkpoint, std::int64_t keep_last, std::int64_t keep_every) {
+    const fs::path path = path_ / "checkpoints" / checkpoint_name(checkpoint);
+    write_file_atomically(path, checkpoint_bytes(checkpoint), Overwrite::yes, "checkpoint", system_);
+    const std::vector<fs::path> all = checkpoints();
+    for (std::size_t i = static_cast<std::size_t>(keep_last); i < all.size(); ++i) {
+        if (keep_every > 0 && epoch_of(all[i]) % keep_every == 0) continue;
+        std::error_code error;  // one left over does no harm
+        fs::remove(all[i], error);
+    }
+}
+
+std::vector<fs::path> RunFolder::checkpoints() const {
+    std::vector<fs::path> paths;
+    for (const fs::directory_entry& entry : fs::directory_iterator(path_ / "checkpoints"))
+        if (step_of(entry.path()) >= 0) paths.push_back(entry.path());
+    std::ranges::sort(paths, [](const fs::path& a, const fs::path& b) { return step_of(a) > step_of(b); });
+    return paths;
+}
+
+std::optional<Checkpoint> RunFolder::newest_checkpoint(const std::function<void(const std::string&)>& warn) const {
+    for (const fs::path& path : checkpoints()) {
+        try {
+            return read_checkpoint(path, system_);
+        } catch (const InputError& error) {
+            if (error.exit_code() != 4) throw;
+            warn(
+                fmt::format("checkpoint {} is damaged and left out: {}", path.filename().string(), error.parts().what));
+        }
+    }
+    return std::nullopt;
+}
+
+}

@@ -1,0 +1,57 @@
+#pragma once
+// The folder of a run and every file in it (docs/formats: run.json, recipe.toml, log.jsonl, metrics.csv, checkpoints/,
+// models/). All but the log and the table are replaced as a whole.
+#include "engine/file.h"
+#include "engine/json.h"
+#include "train/checkpoint.h"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+namespace bkd {
+
+class RunFolder {
+public:
+    // mkdir is the claim. A name that the user gave must be free: E1001; else "-2", "-3" ... is appended.
+    static RunFolder create(const std::filesystem::path& parent, const std::string& name, bool name_is_given,
+                            const FileSystem& system);
+    // E1004 if there is no run in it.
+    static RunFolder open(const std::filesystem::path& path, const FileSystem& system);
+
+    const std::filesystem::path& path() const { return path_; }
+    std::filesystem::path model_path(const std::string& stage, const char* which) const;  // "last", "best"
+
+    void write_facts(const Json& facts);  // run.json
+    Json read_facts() const;
+    void write_recipe(const std::string& text);
+    // One line of log.jsonl: t, up, seg, type, then `members`.
+    void log(const char* type, const Json::Object& members);
+    void sync_log() { log_->sync(); }
+    void set_segment(std::int64_t segment) { segment_ = segment; }
+    std::int64_t dropped_bytes() const { return log_->dropped_bytes(); }
+
+    void add_metrics_row(const std::string& row);
+    // Leaves out the rows of epochs after `global_step`.
+    void cut_metrics(std::int64_t global_step);
+
+    // Writes it, then removes older ones beyond the newest `keep_last`, but for every `keep_every`-th epoch.
+    void write_checkpoint(const Checkpoint& checkpoint, std::int64_t keep_last, std::int64_t keep_every);
+    // The newest one that verifies. Damaged ones are left alone and told to `warn`.
+    std::optional<Checkpoint> newest_checkpoint(const std::function<void(const std::string&)>& warn) const;
+
+private:
+    RunFolder(std::filesystem::path path, const FileSystem& system);
+    std::vector<std::filesystem::path> checkpoints() const;  // newest first
+
+    std::filesystem::path path_;
+    FileSystem system_;
+    std::unique_ptr<AppendFile> log_;
+    std::int64_t segment_ = 1;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// RFC 3339, UTC, with milliseconds.
+std::string time_text(std::chrono::system_clock::time_point time);
+
+}

@@ -1,0 +1,234 @@
+#include "train/run_recorder.h"
+
+#include "engine/model_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace bkd {
+namespace {
+
+Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
+// "-" in words is an empty field in a table.
+std::string field(const std::optional<double>& value) { return value ? fmt::format("{}", *value) : std::string(); }
+
+Json network_facts(const NetworkOptions& o) {
+    return Json::Object{{"name", o.name},
+                        {"classes", o.classes},
+                        {"channels", o.channels},
+                        {"classifier", o.classifier},
+                        {"cosine_scale", o.cosine_scale},
+                        {"width", o.width}};
+}
+
+}
+
+RunRecorder::RunRecorder(const RecordedRun& run, RunFolder& folder, const RunOptions& options, Narrator& narrator)
+    : run_(run), folder_(folder), options_(options), narrator_(narrator) {}
+
+std::size_t RunRecorder::index_of(const Stage& stage) const {
+    const auto at = std::ranges::find(run_.stages, stage.name, &Stage::name);
+    return static_cast<std::size_t>(at - run_.stages.begin());
+}
+
+void RunRecorder::go_on_from(const Checkpoint& checkpoint) {
+    base_step_ = checkpoint.global_step - checkpoint.steps_done;
+    stage_step_ = checkpoint.steps_done;
+}
+
+void RunRecorder::warn(const std::string& text) {
+    narrator_.warning(text);
+    folder_.log("warn", {{"what", text}});
+}
+
+void RunRecorder::stage_started(StageRun& run) {
+    const Stage& stage = run.stage();
+    base_step_ += stage_step_ - run.steps_done();  // a new stage starts where the last one ended
+    stage_step_ = run.steps_done();
+    stage_first_step_ = run.steps_done();
+    stage_start_ = std::chrono::steady_clock::now();
+    progress_ = {.stage = stage.name, .epochs = run.epochs(), .steps = run.steps_per_epoch()};
+    narrator_.line(stage_line(run, index_of(stage), run_.stages.size(), method_of(stage)));
+    folder_.log("stage", {{"stage", stage.name},
+                          {"method", method_of(stage)},
+                          {"network", run.context().network().options().name},
+                          {"parameters", run.context().network().parameters().count()},
+                          {"epochs", run.epochs()},
+                          {"steps", run.steps_per_epoch()}});
+    write_facts("running");
+}
+
+double RunRecorder::seconds_left(const StageRun& run) const {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - stage_start_).count();
+    const auto done = static_cast<double>(run.steps_done() - stage_first_step_);
+    const auto left = static_cast<double>(run.epochs() * run.steps_per_epoch() - run.steps_done());
+    return done > 0 ? seconds / done * left : 0;
+}
+
+void RunRecorder::step_ended(StageRun& run, const StepReport* report) {
+    stage_step_ = run.steps_done();
+    if (report != nullptr) {
+        images_per_second_ = report->images_per_second;
+        Json::Object parts;
+        for (const LossPart& part : report->parts) parts.emplace_back(part.name, part.value);
+        folder_.log("step", {{"stage", run.stage().name},
+                             {"epoch", report->epoch},
+                             {"step", global_step()},
+                             {"loss", report->loss},
+                             {"parts", std::move(parts)},
+                             {"lr", report->learning_rate},
+                             {"grad_norm", report->gradient_norm},
+                             {"img_s", report->images_per_second},
+                             {"wait_ms", report->wait_ms}});
+    }
+    progress_.epoch = run.epochs_done() + 1;
+    progress_.step = run.steps_done() - run.epochs_done() * run.steps_per_epoch();
+    progress_.images_per_second = images_per_second_;
+    progress_.seconds_left = seconds_left(run);
+    narrator_.progress(progress_);
+}
+
+void RunRecorder::log_evaluation(const StageRun& run, const EpochReport& report) {
+    const Metrics& m = *report.metrics;
+    Json::Object eval{{"stage", run.stage().name},
+                      {"epoch", report.epoch},
+                      {"split", run_.recipe.text("eval.split")},
+                      {"step", global_step()},
+                      {"n", m.count},
+                      {"loss", m.loss},
+                      {"top1", m.top1},
+                      {"top5", optional_number(m.top5)},
+                      {"balanced", m.balanced}};
+    for (const Shot shot : all_shots) eval.emplace_back(std::string(name_of(shot)), optional_number(m.shot(shot)));
+    eval.emplace_back("per_class", Json::array(m.per_class));
+    eval.emplace_back("sec", report.evaluation_seconds);
+    folder_.log("eval", eval);
+}
+
+void RunRecorder::epoch_ended(StageRun& run, const EpochReport& report) {
+    const std::string& stage = run.stage().name;
+    folder_.log("epoch", {{"stage", stage},
+                          {"epoch", report.epoch},
+                          {"step", global_step()},
+                          {"loss", report.loss},
+                          {"n", report.images},
+                          {"sec", report.seconds},
+                          {"img_s", static_cast<double>(report.images) / std::max(report.seconds, 1e-9)},
+                          {"skipped", report.skipped}});
+    if (report.metrics) log_evaluation(run, report);
+    const Metrics m = report.metrics.value_or(Metrics{});
+    folder_.add_metrics_row(report.metrics ? fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}", stage, report.epoch,
+                                                         global_step(), report.loss, m.top1, field(m.top5), m.balanced,
+                                                         field(m.shot(Shot::many)), field(m.shot(Shot::medium)),
+                                                         field(m.shot(Shot::few)), m.loss, report.learning_rate)
+                                           : fmt::format("{},{},{},{},,,,,,,,{}", stage, report.epoch, global_step(),
+                                                         report.loss, report.learning_rate));
+    narrator_.line(epoch_line(report, seconds_left(run)));
+    // The best model is on the disk before a checkpoint says which epoch it is of.
+    if (report.is_best) write_model(run, *run.best_result(), "best", report.epoch);
+
+    Checkpoint checkpoint{.stage_index = static_cast<std::int64_t>(index_of(run.stage())),
+                          .global_step = global_step(),
+                          .config_hash = run_.config_hash};
+    run.save(checkpoint);
+    folder_.write_checkpoint(checkpoint, run_.recipe.integer("checkpoint.keep_last"),
+                             run_.recipe.integer("checkpoint.keep_every"));
+    folder_.log("checkpoint", {{"path", "checkpoints/" + checkpoint_name(checkpoint)}, {"step", global_step()}});
+    folder_.sync_log();
+    if (run.is_done() && report.metrics) summaries_.push_back({stage, report.epoch, *report.metrics, run.best()});
+}
+
+void RunRecorder::stage_ended(StageRun& run, const StageResult& result) {
+    const std::string& stage = run.stage().name;
+    const StageResult last = run.result();
+    write_model(run, last, "last", run.epochs_done());
+    if (summaries_.empty() || summaries_.back().stage != stage)  // its last epoch ended before this process began
+        summaries_.push_back(
+            {stage, run.epochs_done(), run.evaluate(run_.recipe.text("eval.split")).metrics, run.best()});
+    const StageSummary& summary = summaries_.back();
+    const std::string split = run_.recipe.text("eval.split");
+    narrator_.line(result_line(summary.last, summary.best, split));
+    Json::Object entry{
+        {"stage", stage}, {"epochs", summary.epochs}, {"last", Json::Object{{"top1", summary.last.top1}}}};
+    if (summary.best)
+        entry.emplace_back(
+            "best", Json::Object{{"epoch", summary.best->epoch}, {"value", summary.best->value}, {"chosen_on", split}});
+    entry.emplace_back("result", result.weights == last.weights ? "last" : "best");
+    results_.push_back(std::move(entry));
+}
+
+void RunRecorder::write_model(StageRun& run, const StageResult& result, const char* which, std::int64_t epoch) {
+    const ImageSet& train = run_.data.train;
+    ModelFacts facts{.network = network_facts(run.context().network().options()),
+                     .classes = {},
+                     .class_counts = result.class_counts,
+                     .preprocess = Json::Object{{"height", train.height},
+                                                {"width", train.width},
+                                                {"channels", train.channels},
+                                                {"mean", Json::array(run_.data.mean)},
+                                                {"std", Json::array(run_.data.deviation)},
+                                                {"resize", "none"}},
+                     .preset = run_.recipe.text("preset"),
+                     .recipe = Json::Object{{"method", method_of(run.stage())},
+                                            {"stage", run.stage().name},
+                                            {"epoch", epoch},
+                                            {"config_hash", run_.config_hash},
+                                            {"data", train.name}},
+                     .commit = options_.commit};
+    for (const std::int32_t c : run.stage().feeds.front().sampler.classes)
+        facts.classes.push_back(train.class_names[static_cast<std::size_t>(c)]);
+    if (facts.classes.empty()) facts.classes = train.class_names;
+
+    std::vector<TensorToStore> tensors;
+    const std::int64_t tracked = run.context().network().parameters().batches_tracked;
+    constexpr std::string_view mean = ".running_mean";
+    for (const auto& [name, weight] : result.weights) {
+        tensors.push_back(f32_tensor(name, weight.shape, weight.numbers));
+        if (name.ends_with(mean))
+            tensors.push_back(i64_scalar(name.substr(0, name.size() - mean.size()) + ".num_batches_tracked", tracked));
+    }
+    write_model_file(folder_.model_path(run.stage().name, which), facts, std::move(tensors), Overwrite::yes,
+                     options_.system);
+}
+
+void RunRecorder::write_facts(const char* state, const InputError* error) {
+    Json now = run_facts;
+    now.set("state", state);
+    now.set("step", global_step());
+    if (error != nullptr) now.set("error", Json::Object{{"id", error->id()}, {"what", error->parts().what}});
+    if (std::string_view(state) != "running") now.set("end", time_text(std::chrono::system_clock::now()));
+    now.set("results", results_);
+    folder_.write_facts(now);
+}
+
+void RunRecorder::keep_results(const Json& earlier, std::int64_t stages) {
+    for (const Json& result : earlier.elements())
+        if (static_cast<std::int64_t>(results_.size()) < stages) results_.push_back(result);
+}
+
+StageResult read_stage_result(const std::filesystem::path& path, const Network* expected, const std::string& asked_by) {
+    const ModelFile file = read_model_file(path, {}, asked_by);
+    if (expected != nullptr) {
+        std::vector<ExpectedTensor> tensors;
+        for (const Parameter& p : expected->parameters().all()) {
+            const Shape shape = p.file_shape();
+            tensors.push_back({p.name, {}});
+            for (int i = 0; i < shape.rank(); ++i) tensors.back().shape.push_back(shape[i]);
+        }
+        check_tensors(file.tensors, tensors);
+    }
+    check_values(file.tensors);
+    StageResult result{.name = path.string()};
+    for (const StoredTensor& stored : file.tensors.tensors)
+        if (stored.type == ElementType::f32)
+            result.weights[stored.name] = {stored.shape, file.tensors.values<float>(stored)};
+    if (file.facts) {
+        result.class_names = file.facts->classes;
+        result.class_counts = file.facts->class_counts;
+    }
+    return result;
+}
+
+}

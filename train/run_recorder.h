@@ -1,0 +1,62 @@
+#pragma once
+// RunRecorder: the trainer's observer that keeps a run's records: narration, log, table, checkpoints, models, run.json.
+#include "models/network.h"
+#include "train/run_data.h"
+#include "train/train_run.h"
+#include "train/trainer.h"
+
+namespace bkd {
+
+// Facts of the run that its records repeat.
+struct RecordedRun {
+    const Recipe& recipe;
+    const RunData& data;
+    std::vector<Stage> stages{};
+    std::string method{}, config_hash{};
+};
+
+class RunRecorder final : public TrainObserver {
+public:
+    RunRecorder(const RecordedRun& run, RunFolder& folder, const RunOptions& options, Narrator& narrator);
+
+    void stage_started(StageRun& run) override;
+    void step_ended(StageRun& run, const StepReport* report) override;
+    void epoch_ended(StageRun& run, const EpochReport& report) override;
+    void stage_ended(StageRun& run, const StageResult& result) override;
+    bool should_stop() override { return options_.should_stop && options_.should_stop(); }
+
+    // What was done before the checkpoint that training goes on from.
+    void go_on_from(const Checkpoint& checkpoint);
+    void warn(const std::string& text);
+    // run.json: state "running", "stopped", "failed", "done".
+    void write_facts(const char* state, const InputError* error = nullptr);
+    // Results of the stages before the one that goes on.
+    void keep_results(const Json& earlier, std::int64_t stages);
+    const std::vector<StageSummary>& summaries() const { return summaries_; }
+    std::int64_t global_step() const { return base_step_ + stage_step_; }
+    Json run_facts{};  // run.json's, what does not change
+
+private:
+    void write_model(StageRun& run, const StageResult& result, const char* which, std::int64_t epoch);
+    void log_evaluation(const StageRun& run, const EpochReport& report);
+    double seconds_left(const StageRun& run) const;
+    std::size_t index_of(const Stage& stage) const;
+    const std::string& method_of(const Stage& stage) const { return stage.method.empty() ? run_.method : stage.method; }
+
+    RecordedRun run_;
+    RunFolder& folder_;
+    const RunOptions& options_;
+    Narrator& narrator_;
+    std::vector<StageSummary> summaries_;
+    Json::Array results_;
+    std::int64_t base_step_ = 0, stage_step_ = 0;
+    std::chrono::steady_clock::time_point epoch_start_{}, stage_start_{};
+    std::int64_t stage_first_step_ = 0;
+    double images_per_second_ = 0;
+    ProgressState progress_;
+};
+
+// A model file as what stages start from and companions are. `expected`, if there is one, must fit: E0411 to E0414.
+StageResult read_stage_result(const std::filesystem::path& path, const Network* expected, const std::string& asked_by);
+
+}

@@ -1,0 +1,65 @@
+#include "train/stage_recipe.h"
+
+namespace bkd {
+namespace {
+
+Schedule schedule_of(const Recipe& r) {
+    const std::string kind = r.text("schedule.kind");
+    Schedule schedule{.base = r.number("optim.lr"), .warmup_epochs = r.number("schedule.warmup_epochs")};
+    if (kind == "step") {
+        schedule.kind = Schedule::Kind::step;
+        schedule.step_epochs = static_cast<double>(r.integer("schedule.step"));
+        schedule.gamma = r.number("schedule.gamma");
+    } else if (kind == "multistep") {
+        schedule.kind = Schedule::Kind::multistep;
+        for (const std::int64_t epoch : r.integers("schedule.milestones"))
+            schedule.milestones.push_back(static_cast<double>(epoch));
+        schedule.gamma = r.number("schedule.gamma");
+    } else {
+        schedule.kind = kind == "cosine" ? Schedule::Kind::cosine : Schedule::Kind::cosine_step;
+        schedule.minimum = r.number("schedule.lr_min");
+        if (kind == "cosine") schedule.cosine_offset = static_cast<double>(r.integer("schedule.cosine_offset"));
+    }
+    return schedule;
+}
+
+SgdOptions optimizer_of(const Recipe& r) {
+    r.text("optim.name");
+    return {.momentum = r.number("optim.momentum"),
+            .nesterov = r.boolean("optim.nesterov"),
+            .weight_decay = r.number("optim.weight_decay")};
+}
+
+// A value the method has set gives way only to one that somebody wrote for this very stage.
+template <class T, class Make>
+void complete(std::optional<T>& value, bool is_explicit, Make make) {
+    if (!value || is_explicit) value = make();
+}
+
+}
+
+void complete_from_recipe(Stage& stage, const Recipe& recipe) {
+    const Recipe r = recipe.for_stage(stage.name);
+    const auto own = [&](const char* key) {
+        return recipe.find(fmt::format("stages.{}.{}", stage.name, key)) != nullptr;
+    };
+    complete(stage.epochs, own("epochs") || own("train.epochs"), [&] { return r.integer("train.epochs"); });
+    complete(stage.schedule, own("schedule.kind") || own("optim.lr"), [&] { return schedule_of(r); });
+    complete(stage.optimizer, own("optim.momentum") || own("optim.weight_decay"), [&] { return optimizer_of(r); });
+    complete(stage.batch_size, own("batch.size"), [&] { return r.integer("batch.size"); });
+    complete(stage.last_batch, own("batch.drop_last"),
+             [&] { return r.boolean("batch.drop_last") ? LastBatch::drop : LastBatch::keep; });
+    complete(stage.augment, own("data.augment"),
+             [&] { return r.text("data.augment") == "crop_flip" ? CropFlip{.padding = 4, .flip = true} : CropFlip{}; });
+    if (stage.steps == 0) stage.steps = r.integer("train.max_steps");
+    stage.decays_vectors = r.boolean("optim.decay_bn_bias");
+    if (own("init_from"))
+        stage.start = {{.from = r.text("init_from")}};
+    else if (r.is_set("model.init_from") && stage.start.size() == 1 && stage.start.front().from == fresh)
+        stage.start = {{.from = r.text("model.init_from")}};
+    if (own("freeze"))
+        for (const std::string& prefix : r.texts("freeze"))
+            stage.train.push_back({.take = prefix + "*", .frozen = true});
+}
+
+}

@@ -1,0 +1,60 @@
+#pragma once
+// Step: what a method's loss has in its hands: the batches of its feeds, the networks, companions and states of its
+// stage, and where in the training it is. Nothing here is allocated anew from step to step.
+#include "train/stage_context.h"
+
+namespace bkd {
+
+struct Progress {
+    std::int64_t epoch = 0;  // from 0
+    std::int64_t step = 0;   // of the epoch, from 0
+    std::int64_t done = 0;   // steps of the stage before this one
+    double fraction = 0;     // of the stage, in [0, 1)
+};
+
+class Step {
+public:
+    Step(StageContext& stage, Context& context, const Progress& at) : ctx(context), progress(at), stage_(stage) {}
+    Step(const Step&) = delete;
+
+    Context& ctx;
+    const Progress progress;
+
+    const Stage& stage() const { return stage_.stage(); }
+    // A feed by name; the empty name is the first one.
+    Batch batch(std::string_view feed = {}) { return stage_.feed(feed).batch(ctx); }
+    Batch view(std::size_t i, std::string_view feed = {}) { return stage_.feed(feed).batch(ctx, i); }
+    Batch mixup(double alpha, bool per_sample = false, std::string_view feed = {}) {
+        return stage_.feed(feed).mixed(ctx, alpha, per_sample);
+    }
+    // Logits [n, classes] of the network that is trained; net() has its features, branches and heads.
+    Tensor network(const Tensor& images) { return stage_.network()(ctx, images); }
+    Network& net() { return stage_.network(); }
+    // Without a tape.
+    Tensor teacher(const Tensor& images) { return companion("teacher", images); }
+    Tensor companion(std::string_view name, const Tensor& images) { return stage_.companion(name)(ctx, images); }
+    Tensor state(std::string_view name) { return stage_.state(name); }
+    std::span<const std::int64_t> counts() const { return stage_.class_counts(); }
+    const Tensor& log_prior() const { return stage_.log_prior(); }
+
+    // A part of the loss, [1], for the log.
+    void note(const char* name, const Tensor& value) {
+        for (Note& note : notes_)
+            if (note.name == nullptr) {
+                note = {name, value};
+                return;
+            }
+        BKD_CHECK(false, "more than {} notes a step", notes_.size());
+    }
+    struct Note {
+        const char* name = nullptr;
+        Tensor value{};
+    };
+    const std::array<Note, 4>& notes() const { return notes_; }
+
+private:
+    StageContext& stage_;
+    std::array<Note, 4> notes_{};
+};
+
+}
