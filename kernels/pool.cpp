@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <functional>
 
 namespace bkd {
 namespace {
@@ -50,16 +51,17 @@ std::size_t Pool::index_of(std::size_t class_bytes) {
 
 Block Pool::take(std::size_t bytes) {
     const std::size_t size = size_class(bytes);
-    std::vector<void*>& free = free_[index_of(size)];
-    Block block{nullptr, size};
+    std::vector<std::uint32_t>& free = free_[index_of(size)];
+    Block block;
     if (free.empty()) {
-        block.data = memory_->take(size);
+        block = {memory_->take(size), size, static_cast<std::uint32_t>(owned_.size())};
         owned_.push_back(block);
         free.reserve(free.size() + owned_.size());  // giving back must not allocate
         ++statistics_.system_requests;
         statistics_.system_bytes += static_cast<std::int64_t>(size);
     } else {
-        block.data = free.back();
+        std::pop_heap(free.begin(), free.end(), std::greater<>());
+        block = owned_[free.back()];
         free.pop_back();
     }
     statistics_.live_bytes += static_cast<std::int64_t>(size);
@@ -68,7 +70,9 @@ Block Pool::take(std::size_t bytes) {
 }
 
 void Pool::give(Block block) noexcept {
-    free_[index_of(block.bytes)].push_back(block.data);
+    std::vector<std::uint32_t>& free = free_[index_of(block.bytes)];
+    free.push_back(block.number);
+    std::push_heap(free.begin(), free.end(), std::greater<>());
     statistics_.live_bytes -= static_cast<std::int64_t>(block.bytes);
 }
 

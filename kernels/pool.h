@@ -24,6 +24,7 @@ std::unique_ptr<Memory> host_memory();
 struct Block {
     void* data = nullptr;
     std::size_t bytes = 0;  // of its size class: at least what was asked for
+    std::uint32_t number = 0;  // in the order in which the pool got its blocks
 };
 
 struct PoolStatistics {
@@ -51,7 +52,9 @@ private:
     static std::size_t index_of(std::size_t class_bytes);
 
     std::unique_ptr<Memory> memory_;
-    std::array<std::vector<void*>, classes> free_;  // per size class, last given first taken
+    // Per size class a heap with the lowest number on top: which block is taken depends on what is free, not on the order in
+    // which it became free.
+    std::array<std::vector<std::uint32_t>, classes> free_;
     std::vector<Block> owned_;
     PoolStatistics statistics_;
 };
