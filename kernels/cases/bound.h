@@ -7,6 +7,7 @@
 //
 // bf16 outputs add 2^-8 |want|. All zero means equal. Beside it, from 64 elements on, the sum of
 // squared errors may be at most `nmse` of the sum of squares: many small errors pass one by one, but not this.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -24,8 +25,8 @@ inline Bound exact() { return {}; }
 inline Bound rounded(double k) { return {.rounding = 2 * k}; }
 // An element summed from k products in any order, even one after another: random errors grow as sqrt(k).
 inline Bound products(std::int64_t k) {
-    const double n = static_cast<double>(k);
-    return {.terms = 4 + std::sqrt(n), .rounding = 2};
+    const double growth = 4 + std::sqrt(static_cast<double>(k));
+    return {.terms = growth, .rounding = 2, .nmse = std::max(1e-12, std::pow(0x1p-24 * growth / 2, 2))};
 }
 // A sum of k numbers in tiles or pairs; adding one after another exceeds it on purpose once k is large.
 inline Bound tiled_sum(std::int64_t k) {

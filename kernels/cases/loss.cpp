@@ -47,7 +47,9 @@ double far_of(double size, std::int64_t c) { return 8 + 3 * size + std::sqrt(sta
 // A loss of samples that weigh `weight` together.
 Bound loss_bound(double far, double weight) { return {.rounding = 32, .absolute = 8 * u * far * weight}; }
 // One element of a gradient whose terms are at most `weight`.
-Bound gradient_bound(double far, double weight) { return {.rounding = 8 * far, .absolute = 8 * u * far * weight}; }
+Bound gradient_bound(double far, double weight) {
+    return {.rounding = 8 * far, .absolute = 8 * u * far * weight, .nmse = std::max(1e-12, std::pow(2 * u * far, 2))};
+}
 
 struct CrossEntropyOptions {
     TargetKind target = TargetKind::hard;

@@ -16,9 +16,11 @@ struct Activations {
     double far() const { return 4 + narrowing() * (std::abs(mean) + 5 * deviation) / (2 * deviation); }
     double terms() const { return static_cast<double>(x.product(0, x.rank() - 1)); }
     Shape channels() const { return {x[-1]}; }
-    // At the size of the tensor's largest element. Their squares count too: an error of 16 u far each is allowed.
+    // At the size of the tensor's largest element, and of 1 where residual and ReLU leave little. Their squares count
+    // too: an error of 16 u far each is allowed.
     Bound value() const {
-        return {.rounding = 8, .largest = 16 * far(), .nmse = std::max(1e-12, std::pow(16 * u * far(), 2))};
+        const double error = 16 * far() * u;
+        return {.rounding = 8, .largest = 16 * far(), .absolute = error, .nmse = std::max(1e-12, error * error)};
     }
     Bound relative() const { return {.rounding = 16 * far(), .nmse = value().nmse}; }
     Bound mean_bound() const {

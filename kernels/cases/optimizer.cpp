@@ -12,13 +12,15 @@ Groups one_group(std::int64_t n, double weight_decay) {
     return std::make_shared<const std::vector<ParameterGroup>>(std::vector<ParameterGroup>{{0, n, 1, weight_decay}});
 }
 
-// d, v and p are sums of a few terms of the size of the largest.
+// d, v and p are sums of a few terms of size 1, which may cancel.
+Bound sum_bound() { return {.rounding = 4, .largest = 8, .absolute = 16 * 0x1p-24}; }
+
 SgdStep step(CaseMemory& m, std::int64_t n, const Groups& groups, double momentum, bool nesterov) {
     SgdStep args{.grad = m.input_f32({n}),
-                 .param = m.updated_f32({n}, of_largest(8)),
+                 .param = m.updated_f32({n}, sum_bound()),
                  .learning_rate = m.input_f32({1}, positive(0.05, 0.2)),
                  .groups = *groups};
-    if (momentum != 0) args.velocity = m.updated_f32({n}, of_largest(8));
+    if (momentum != 0) args.velocity = m.updated_f32({n}, sum_bound());
     args.momentum = momentum;
     args.nesterov = nesterov;
     return args;
