@@ -1,6 +1,9 @@
 #pragma once
 // The folder of a run and every file in it (docs/formats: run.json, recipe.toml, log.jsonl, metrics.csv, checkpoints/,
 // models/). All but the log and the table are replaced as a whole.
+//
+// The log of a run that was interrupted, without the records whose step is after the one it was taken up at, equals
+// that of an uninterrupted run but for times, rates, segments and the types run, resume, warn, end.
 #include "engine/file.h"
 #include "engine/json.h"
 #include "train/checkpoint.h"

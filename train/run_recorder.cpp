@@ -51,12 +51,15 @@ void RunRecorder::stage_started(StageRun& run) {
     stage_start_ = std::chrono::steady_clock::now();
     progress_ = {.stage = stage.name, .epochs = run.epochs(), .steps = run.steps_per_epoch()};
     narrator_.line(stage_line(run, index_of(stage), run_.stages.size(), method_of(stage)));
-    folder_.log("stage", {{"stage", stage.name},
-                          {"method", method_of(stage)},
-                          {"network", run.context().network().options().name},
-                          {"parameters", run.context().network().parameters().count()},
-                          {"epochs", run.epochs()},
-                          {"steps", run.steps_per_epoch()}});
+    // What was said before the interruption is not said again: see the rule of logs in run_folder.h.
+    if (run.steps_done() == 0)
+        folder_.log("stage", {{"stage", stage.name},
+                              {"step", global_step() + 1},
+                              {"method", method_of(stage)},
+                              {"network", run.context().network().options().name},
+                              {"parameters", run.context().network().parameters().count()},
+                              {"epochs", run.epochs()},
+                              {"steps", run.steps_per_epoch()}});
     write_facts("running");
 }
 

@@ -168,7 +168,7 @@ Json first_facts(const Recipe& recipe, const OpenRun& run, const RunFolder& fold
                         {"segments", std::int64_t{1}}};
 }
 
-void log_start(RunFolder& folder, const Json& facts) {
+void log_start(RunFolder& folder, const Json& facts, bool is_new) {
     folder.log("run", {{"schema", "bkd.log/1"},
                        {"id", facts.at("id")},
                        {"config_hash", facts.at("config_hash")},
@@ -176,7 +176,7 @@ void log_start(RunFolder& folder, const Json& facts) {
                        {"version", facts.at("version")},
                        {"commit", facts.at("commit")},
                        {"device", facts.at("device")}});
-    folder.log("data", facts.at("data").members());
+    if (is_new) folder.log("data", facts.at("data").members());
 }
 
 void narrate_start(Narrator& narrator, const Json& facts, const Recipe& recipe, const OpenRun& run,
@@ -219,7 +219,7 @@ RunResult train_run(const Recipe& recipe, const RunOptions& options, Narrator& n
     RunRecorder recorder(recorded, folder, options, narrator);
     recorder.run_facts = first_facts(recipe, run, folder, options);
     recorder.write_facts("created");
-    log_start(folder, recorder.run_facts);
+    log_start(folder, recorder.run_facts, true);
     narrate_start(narrator, recorder.run_facts, recipe, run, folder);
     return finish(run, recorder, folder, nullptr);
 }
@@ -264,7 +264,7 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
     folder.cut_metrics(from ? from->global_step : 0);
     recorder.run_facts = facts;
     recorder.write_facts("running");
-    log_start(folder, facts);
+    log_start(folder, facts, false);
     folder.log("resume", {{"from", from ? Json("checkpoints/" + checkpoint_name(*from)) : Json()},
                           {"step", recorder.global_step()},
                           {"dropped_bytes", folder.dropped_bytes()}});

@@ -54,6 +54,34 @@ FileSystem killed_in_checkpoint(int n) {
     return system;
 }
 
+// The records of a log that an uninterrupted run would have, without what may differ.
+std::vector<std::string> comparable_log(const ToyRun& toy, const std::string& run) {
+    const std::string text = toy.bytes(run + "/log.jsonl");
+    std::vector<std::pair<std::int64_t, std::string>> records;
+    for (std::size_t at = 0, end = text.find('\n'); end != std::string::npos; at = end + 1, end = text.find('\n', at)) {
+        const Json line = Json::parse(std::string_view(text).substr(at, end - at), "log");
+        const std::string& type = line.at("type").text();
+        const Json* step = line.find("step");
+        if (type == "resume")
+            std::erase_if(records, [&](const auto& record) { return record.first > step->integer(); });
+        if (type == "run" || type == "resume" || type == "warn" || type == "end") continue;
+        Json::Object kept;
+        for (const auto& [key, value] : line.members())
+            if (key != "t" && key != "up" && key != "seg" && key != "sec" && key != "img_s" && key != "wait_ms")
+                kept.emplace_back(key, value);
+        records.emplace_back(step == nullptr ? 0 : step->integer(), Json(std::move(kept)).dump());
+    }
+    std::vector<std::string> lines;
+    for (auto& [step, line] : records) lines.push_back(std::move(line));
+    return lines;
+}
+
+void check_same_log(const ToyRun& toy, const std::string& a, const std::string& b) {
+    const std::vector<std::string> first = comparable_log(toy, a), second = comparable_log(toy, b);
+    CHECK(first.size() == second.size());
+    for (std::size_t i = 0; i < std::min(first.size(), second.size()); ++i) CHECK(first[i] == second[i]);
+}
+
 }
 
 TEST_CASE("a run stopped after any epoch and resumed ends with the same SHA-256 as an uninterrupted one") {
@@ -66,6 +94,7 @@ TEST_CASE("a run stopped after any epoch and resumed ends with the same SHA-256 
         CHECK_FALSE(std::filesystem::exists(toy.path() / name / models[1]));
         REQUIRE(toy.resume(name).state == RunResult::State::done);
         check_same_results(toy, "whole", name);
+        check_same_log(toy, "whole", name);
     }
     CHECK(toy.resume("whole").state == RunResult::State::nothing_to_do);
 }
@@ -81,6 +110,7 @@ TEST_CASE("a run killed while a checkpoint is written finds a whole one and ends
         CHECK_THROWS_AS(toy.train("bkd", name, {}, options), Killed);
         REQUIRE(toy.resume(name).state == RunResult::State::done);
         check_same_results(toy, "whole", name);
+        check_same_log(toy, "whole", name);
     }
 }
 
