@@ -43,6 +43,10 @@ Tensor batch_norm_by_running(Context& ctx, const Tensor& x, const BatchNormParam
 }
 
 Tensor batch_norm(Context& ctx, const Tensor& x, const BatchNormParameters& p, bool relu, const Tensor& residual) {
+    if (residual && residual.node() == x.node()) {  // the fused gradient writes to both, so they must be two
+        const Tensor y = batch_norm(ctx, x, p, false);
+        return relu ? add_relu(ctx, y, x) : add(ctx, y, x);
+    }
     const bool by_batch = ctx.training() && p.batch_statistics;
     return by_batch ? batch_norm_by_batch(ctx, x, p, relu, residual) : batch_norm_by_running(ctx, x, p, relu, residual);
 }

@@ -3,8 +3,9 @@
 #include "engine/json.h"
 #include "engine/model_file.h"
 #include "tools/options.h"
+#include "tools/recipe_folders.h"
 #include "train/recipe.h"
-#include "train/recipe_folders.h"
+
 
 #include <algorithm>
 #include <cmath>
