@@ -105,7 +105,6 @@ void apply_batch_norm_rules(const Stage& stage, Network& network) {
                  "whether statistics move is never implied");
         Parameter& mean = *network.parameters().find(layer + std::string(statistics));
         mean.batch_statistics = stage.batch_norm[i].mode == BatchNormMode::batch;
-        mean.frozen = !mean.batch_statistics;
     }
 }
 
