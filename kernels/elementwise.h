@@ -47,6 +47,10 @@ struct Log {           // y = log(x), natural
     ConstView x;
     View y;
 };
+struct Sqrt {          // y = sqrt(x)
+    ConstView x;
+    View y;
+};
 struct Fill {          // y = value
     View y;            // any dtype
     double value = 0;
@@ -80,6 +84,7 @@ struct SliceScatter {
     OP(bias_add, BiasAdd)            \
     OP(exp, Exp)                     \
     OP(log, Log)                     \
+    OP(sqrt, Sqrt)                   \
     OP(fill, Fill)                   \
     OP(cast, Cast)                   \
     OP(slice_copy, SliceCopy)        \

@@ -88,6 +88,18 @@ Tensor log(Context& ctx, const Tensor& x) {
     return y;
 }
 
+// y = sqrt(x)    dx = dy / (2 y)
+Tensor sqrt(Context& ctx, const Tensor& x) {
+    Tensor y = ctx.empty_like(x);
+    ctx.elementwise().sqrt({.x = x, .y = y});
+    ctx.record("sqrt", y, {x}, [y, to_x = x.slot()](Context& back, const Tensor& dy, Gradients& grad) {
+        const Tensor twice = back.empty_like(dy);
+        back.elementwise().divide({.a = dy, .b = y, .y = twice});
+        back.elementwise().scale({.x = twice, .y = grad.out(to_x), .factor = 0.5});
+    });
+    return y;
+}
+
 // y = [x0 x1 ...] along axis    dx_k = its slice of dy
 Tensor concat(Context& ctx, std::span<const Tensor> pieces, int axis) {
     constexpr std::size_t most = 16;

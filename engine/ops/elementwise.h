@@ -13,6 +13,7 @@ Tensor scale_rows(Context& ctx, const Tensor& x, const Tensor& factor);
 Tensor bias_add(Context& ctx, const Tensor& x, const Tensor& bias);  // x [..., c], bias [c]
 Tensor exp(Context& ctx, const Tensor& x);
 Tensor log(Context& ctx, const Tensor& x);
+Tensor sqrt(Context& ctx, const Tensor& x);  // the gradient at 0 is infinite
 // Up to 16 tensors of equal shape but along `axis`; a piece may be empty
 Tensor concat(Context& ctx, std::span<const Tensor> pieces, int axis);
 // The same elements under another shape; no copy

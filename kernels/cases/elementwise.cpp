@@ -163,6 +163,10 @@ Cases<Log> cases(const Log*) {
                      {.rounding = 8});
 }
 
+Cases<Sqrt> cases(const Sqrt*) {
+    return maps<Sqrt>({positive(), normal(), wide(), ones(), zeros(), denormal(), inf_one(), nan_one()}, {.rounding = 2});
+}
+
 Cases<Fill> cases(const Fill*) {
     Cases<Fill> all;
     all.legal = {{0, Spoil::rank}, {0, Spoil::extent}, {0, Spoil::dtype}};

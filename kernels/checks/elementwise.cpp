@@ -41,6 +41,7 @@ void check(const Divide& args) { check_pair(Checker("divide"), args); }
 void check(const Scale& args) { check_map(Checker("scale"), args, args.y.view); }
 void check(const Exp& args) { check_map(Checker("exp"), args, args.y); }
 void check(const Log& args) { check_map(Checker("log"), args, args.y); }
+void check(const Sqrt& args) { check_map(Checker("sqrt"), args, args.y); }
 
 void check(const ScaleRows& args) {
     const Checker check("scale_rows");

@@ -6,6 +6,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 
+#include <cmath>
 #include <cstring>
 
 namespace bkd::kernels::cpu {
@@ -46,6 +47,11 @@ BKD_SIMD void exp_run(const float* x, float* y, std::int64_t n) {
 BKD_SIMD void log_run(const float* x, float* y, std::int64_t n) {
 #pragma omp simd
     for (std::int64_t i = 0; i < n; ++i) y[i] = vector_log(x[i]);
+}
+
+BKD_SIMD void sqrt_run(const float* x, float* y, std::int64_t n) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) y[i] = std::sqrt(x[i]);
 }
 
 // y = x or y += x; x and y may be one.
@@ -173,6 +179,13 @@ void Elementwise::log(Stream& stream, const Log& args) const {
     for_each_tile(
         stream, args.x.count(), [&](std::int64_t first, std::int64_t n) { log_run(x + first, y + first, n); },
         exp_work);
+}
+
+void Elementwise::sqrt(Stream& stream, const Sqrt& args) const {
+    check(args);
+    const auto* x = args.x.as<float>();
+    auto* y = args.y.as<float>();
+    for_each_tile(stream, args.x.count(), [&](std::int64_t first, std::int64_t n) { sqrt_run(x + first, y + first, n); });
 }
 
 void Elementwise::fill(Stream& stream, const Fill& args) const {

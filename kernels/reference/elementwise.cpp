@@ -98,6 +98,9 @@ void Elementwise::exp(Stream&, const Exp& args) const {
 void Elementwise::log(Stream&, const Log& args) const {
     map(args, [](double x) { return std::log(x); });
 }
+void Elementwise::sqrt(Stream&, const Sqrt& args) const {
+    map(args, [](double x) { return std::sqrt(x); });
+}
 
 // y[n, ...] = factor[n or 0] x[n, ...]
 void Elementwise::scale_rows(Stream&, const ScaleRows& args) const {

@@ -87,6 +87,7 @@ TEST_CASE("the gradients of elementwise ops agree with central differences") {
     check({{{3, 5}}, {{5}}}, [](Context& ctx, const Inputs& x) { return bias_add(ctx, x[0], x[1]); });
     check({{{3, 5}}}, [](Context& ctx, const Inputs& x) { return exp(ctx, x[0]); });
     check({{{3, 5}, 0.5, 2}}, [](Context& ctx, const Inputs& x) { return log(ctx, x[0]); });
+    check({{{3, 5}, 0.5, 2}}, [](Context& ctx, const Inputs& x) { return sqrt(ctx, x[0]); });
     check({{{3, 5}}}, [](Context& ctx, const Inputs& x) { return scale_rows(ctx, x[0], ctx.full({3}, 0.7)); });
     for (const int axis : {0, 1, 2})
         check({{{2, 3, 4}}, {{2, 3, 4}}}, [&](Context& ctx, const Inputs& x) { return concat(ctx, std::array{x[0], x[1], x[0]}, axis); });
