@@ -8,7 +8,8 @@ TEST_CASE("the CIFAR ResNets have the published numbers of parameters") {
     struct Row { const char* name; std::int64_t linear10, linear100, cosine10, cosine100, buffers; };
     const Row rows[] = {{"resnet8", 75290, 81140, 75280, 81040, 480},       {"resnet14", 172506, 178356, 172496, 178256, 928},
                         {"resnet20", 269722, 275572, 269712, 275472, 1376}, {"resnet32", 464154, 470004, 464144, 469904, 2272},
-                        {"resnet44", 658586, 664436, 658576, 664336, 3168}, {"resnet56", 853018, 858868, 853008, 858768, 4064}};
+                        {"resnet44", 658586, 664436, 658576, 664336, 3168}, {"resnet56", 853018, 858868, 853008, 858768, 4064},
+                        {"resnet110", 1727962, 1733812, 1727952, 1733712, 8096}};
     for (const Row& row : rows) {
         CAPTURE(row.name);
         const auto count = [&](std::int64_t classes, const char* classifier) {
