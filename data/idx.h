@@ -23,4 +23,8 @@ IdxArray read_idx(const std::filesystem::path& path);
 // for a label out of range with its number. The set's shape, labels, images and files are filled in.
 void read_idx_set(const std::filesystem::path& images, const std::filesystem::path& labels, ImageSet& set);
 
+// The split `set.split` of a set in MNIST's four files ("train-images-idx3-ubyte" ..., plain, .gz or .xz), found as
+// locate_file does in root/folder and root.
+void read_idx_folder(const std::filesystem::path& root, std::string_view folder, const std::string& advice, ImageSet& set);
+
 }

@@ -1,0 +1,18 @@
+// mnist: 70,000 grey handwritten digits, 28 x 28, in four IDX files.
+#include "data/dataset.h"
+#include "data/idx.h"
+
+namespace bkd {
+
+ImageSet open_mnist(const std::filesystem::path& root, Split split) {
+    ImageSet set;
+    set.name = "mnist";
+    set.split = split;
+    set.class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+    set.mean = {0.1307F};
+    set.deviation = {0.3081F};
+    read_idx_folder(root, "mnist", "data.root = the folder of the four IDX files, plain or .gz", set);
+    return set;
+}
+
+}
