@@ -107,7 +107,7 @@ TEST_CASE("every shipped recipe loads without a warning, and its first line name
             CHECK(recipe.text("method.name") == cell.substr(bar + 1));
             CHECK(recipe.text("model.name") == "resnet32");
         }
-    CHECK(recipes.size() == 40);
+    CHECK(recipes.size() >= 40);
     for (const InstalledRecipe& installed : recipes) {
         CAPTURE(installed.name);
         const Recipe recipe = load_recipe(installed.name, {}, {.folders = shipped});
