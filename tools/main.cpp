@@ -38,15 +38,15 @@ void print_help() {
     std::puts(
         "\n"
         "  bkd train fashion_mnist_lt_100_bkd       a teacher by cross-entropy, then a balanced student\n"
-        "  bkd train cifar10_lt_100_bkd_short data.root=../shared/data --seed 2\n"
-        "  bkd data stats fashion_mnist data.imbalance=long_tailed data.imbalance_ratio=100\n"
+        "  bkd train cifar10_lt_100_resnet8_bkd data.root=../shared/data --seed 2\n"
+        "  bkd data stats fashion_mnist --imbalance long_tailed --ratio 100\n"
         "  bkd check-ops --device cpu\n"
         "\n"
         "bkd VERB --help says what a verb takes; README.md and docs/ say why.");
 }
 
 int run(const std::vector<std::string>& words) {
-    if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    if (words.empty() || words[0] == "--help" || words[0] == "-h" || (words[0] == "help" && words.size() == 1)) {
         print_help();
         return 0;
     }

@@ -2,7 +2,7 @@
 
 #include "data/dataset.h"
 #include "engine/model_file.h"
-#include "models/network.h"
+#include "train/network_factory.h"
 
 #include <algorithm>
 
@@ -53,9 +53,7 @@ ImportedModel import_model(const ImportModel& options) {
     check_values(file.tensors);
 
     ModelFacts facts = file.facts.value_or(ModelFacts{});
-    const NetworkOptions& n = network->options();
-    facts.network = Json::Object{{"name", n.name}, {"classes", n.classes}, {"channels", n.channels}, {"classifier", n.classifier},
-                                 {"cosine_scale", n.cosine_scale}, {"width", n.width}};
+    facts.network = network_facts(network->options());
     facts.commit = options.commit;
     if (!options.data.empty()) {
         const ImageSet set = open_dataset(options.data, "auto", Split::test);

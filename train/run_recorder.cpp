@@ -1,5 +1,7 @@
 #include "train/run_recorder.h"
 
+#include "train/network_factory.h"
+
 #include "engine/model_file.h"
 
 #include <fmt/format.h>
@@ -13,15 +15,6 @@ Json optional_number(const std::optional<double>& value) { return value ? Json(*
 
 // "-" in words is an empty field in a table.
 std::string field(const std::optional<double>& value) { return value ? fmt::format("{}", *value) : std::string(); }
-
-Json network_facts(const NetworkOptions& o) {
-    return Json::Object{{"name", o.name},
-                        {"classes", o.classes},
-                        {"channels", o.channels},
-                        {"classifier", o.classifier},
-                        {"cosine_scale", o.cosine_scale},
-                        {"width", o.width}};
-}
 
 }
 

@@ -1,0 +1,33 @@
+#pragma once
+// Runs the program itself and keeps what it said.
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace bkd::test {
+
+struct Said {
+    int code = 0;
+    std::string out, err;
+};
+
+inline std::string text_of_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+// `words` as a shell would take them; standard output and error lie in `folder` meanwhile.
+inline Said run_program(const std::string& folder, const std::string& words) {
+    const std::string command = std::string(BKD_PROGRAM) + " " + words + " >" + folder + "/out 2>" + folder + "/err </dev/null";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text_of_file(folder + "/out"), text_of_file(folder + "/err")};
+}
+
+}

@@ -1,0 +1,22 @@
+// bkd help [KEY | recipes | keys]: what a recipe key means, and which recipes are installed.
+#include "tools/recipe_folders.h"
+#include "train/recipe.h"
+#include "train/schema.h"
+
+#include <cstdio>
+
+namespace bkd {
+
+int run_help(const std::vector<std::string>& arguments) {
+    const std::string word = arguments.empty() ? "" : arguments[0];
+    if (word == "recipes") {
+        for (const InstalledRecipe& recipe : installed_recipes(recipe_folders())) fmt::print("{:<40} {}\n", recipe.name, recipe.about);
+    } else if (word == "keys") {
+        for (const Key& key : schema()) fmt::print("{:<28} {}\n", key.name, key.doc);
+    } else {
+        fmt::print("{}", key_help(word));
+    }
+    return 0;
+}
+
+}
