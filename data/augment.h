@@ -3,7 +3,7 @@
 // (kernels/image.h), which takes these arrays as they are.
 //
 // Keys are philox_key(seed, "stage/feed/crop") and (seed, "stage/feed/mixup"); a feed with several views gives each a
-// key of its own. Distributions: methods.md 5.4, 5.5.
+// key of its own. Distributions: docs/paper-and-code.md.
 #include "kernels/philox.h"
 
 #include <cstdint>

@@ -38,7 +38,7 @@ struct Dataset {
 struct ImageSet : Dataset {
     std::int64_t height = 0, width = 0, channels = 0;
     std::vector<std::uint8_t> images{};  // [n, height, width, channels], row-major
-    // What the literature subtracts and divides by, per channel, of values in 0..1 (methods.md 5.4).
+    // What the literature subtracts and divides by, per channel, of values in 0..1.
     std::vector<float> mean{}, deviation{};
 
     std::int64_t image_bytes() const { return height * width * channels; }

@@ -1,6 +1,6 @@
 #pragma once
 // Long-tailed and step subsets of a labelled set, bit-identical to the selection of the public code (imbalance_cifar.py
-// of LDAM-DRW, methods.md 4.2), and what can be checked of a selection: three fingerprints.
+// of LDAM-DRW), and what can be checked of a selection: three fingerprints.
 //
 //   imbalanced_counts   how many samples each class keeps
 //   select_subset       which: one MT19937 stream for all classes in turn, each class shuffled whole, then cut. So a

@@ -1,6 +1,6 @@
 #pragma once
 // Classes in three groups by their TRAINING count n: many n > 100, medium 20 <= n <= 100, few n < 20 (the paper's "over
-// 100, 20~100, under 20"; methods.md 7.3). A group's accuracy is the mean of its classes' accuracies; an empty group
+// 100, 20~100, under 20"). A group's accuracy is the mean of its classes' accuracies; an empty group
 // has none.
 #include <array>
 #include <cstdint>

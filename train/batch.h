@@ -41,7 +41,7 @@ public:
     std::int64_t size() const { return host_->size(); }  // of the batch that next() gave
     Batch batch(const Context& ctx, std::size_t view = 0);
     // Mixed with a permutation of itself: lambda ~ Beta(alpha, alpha), one for the batch or one for each sample. alpha
-    // <= 0 mixes nothing: the plain batch.       paper: Algorithm 1, line 9; methods 1.6
+    // <= 0 mixes nothing: the plain batch.       paper: Algorithm 1, line 9
     Batch mixed(const Context& ctx, double alpha, bool per_sample);
 
 private:

@@ -37,7 +37,7 @@ struct Leaf {
     std::string path;  // "optim.lr", "stages.teacher.optim.lr"
     const Key* key = nullptr;
     Value value;
-    std::string provenance;    // "default", "preset paper (methods D1)", "exp.toml:3:1", "override #2 "optim.lr=0.05""
+    std::string provenance;    // "default", "preset paper (D1)", "exp.toml:3:1", "override #2 "optim.lr=0.05""
     bool is_explicit = false;  // set by a file, an override, the environment or an option
     std::string source{};      // of a file: the line and a marker under the key
     std::string value_at{};    // of a file: where the value stands; else as provenance

@@ -200,7 +200,6 @@ private:
         for (const PresetValue* row : preset_values_for(preset, text("data.name", ""), text("method.name", "ce"))) {
             const Key* key = find_key(row->key);
             BKD_CHECK(key != nullptr, "preset sets {}, which is no key", row->key);
-            const std::string_view page = row->source.starts_with("D") ? "methods " : "";
             if (find(row->key) == nullptr)
                 add_standing(*key, row->value, fmt::format("preset {} ({}{})", preset, page, row->source));
         }

@@ -12,7 +12,7 @@ constexpr std::string_view cifar10 = "cifar10 cifar10_lt100";
 constexpr std::string_view small_images = "cifar10 cifar10_lt100 cifar100 fashion_mnist";
 constexpr std::string_view large_images = "imagenet_lt inaturalist2018 places_lt";
 
-// In the order of methods 2.1.
+// In the order of docs/paper-and-code.md.
 constexpr PresetValue rows[] = {
     {.key = "mixup.alpha",
      .value = "1.0",
@@ -34,7 +34,7 @@ constexpr PresetValue rows[] = {
     {.key = "mixup.teacher_input", .value = "\"mixed\"", .source = "D4"},
     {.key = "kd.ce_class_weights", .value = "\"none\"", .presets = "paper", .source = "D11"},
     {.key = "kd.ce_class_weights", .value = "\"en\"", .presets = "code", .methods = "kd", .source = "D11"},
-    {.key = "cb.reduction", .value = "\"weighted_mean\"", .source = "methods 1.5"},
+    {.key = "cb.reduction", .value = "\"weighted_mean\"", .source = "docs/paper-and-code.md"},
     {.key = "weights.normalize", .value = "\"sum_c\"", .source = "D16"},
     {.key = "weights.defer_until", .value = "160", .data_sets = cifar10, .methods = "bkd", .source = "D13"},
     {.key = "weights.defer_until",
@@ -44,7 +44,7 @@ constexpr PresetValue rows[] = {
      .methods = "kd",
      .source = "D11, D13"},
     {.key = "weights.defer_until", .value = "0", .source = "D14"},
-    {.key = "bkd.form", .value = "\"eq8\"", .source = "methods 1.8"},
+    {.key = "bkd.form", .value = "\"eq8\"", .source = "docs/paper-and-code.md"},
     {.key = "bkd.target_math", .value = "\"log_domain\"", .presets = "paper", .source = "D20"},
     {.key = "bkd.target_math", .value = "\"product\"", .presets = "code", .source = "D20"},
     {.key = "optim.weight_decay", .value = "0.0002", .data_sets = cifar, .source = "D23"},

@@ -14,7 +14,7 @@ struct PresetValue {
     std::string_view presets = "";  // names separated by blanks, as below; empty: all
     std::string_view data_sets = "";
     std::string_view methods = "";
-    std::string_view source = "";  // "D1": row of methods 2.2
+    std::string_view source = "";  // "D1": row of docs/paper-and-code.md
 };
 
 std::span<const PresetValue> preset_values();

@@ -1,4 +1,4 @@
-// The rows of the table of keys: see schema.h. D-numbers are the rows of methods 2.2 (paper versus public code).
+// The rows of the table of keys: see schema.h. D-numbers are the rows of docs/paper-and-code.md.
 #include "train/schema.h"
 
 namespace bkd {
@@ -18,7 +18,7 @@ constexpr Key keys[] = {
      .doc = "recipe whose values hold where this one says nothing; relative to this file", .effect = output},
     {.name = "preset", .type = choice, .standard = "\"paper\"", .choices = "paper code",
      .doc = "values where the paper and its public code differ: the paper's, or the code's",
-     .source = "methods 2.1"},
+     .source = "docs/paper-and-code.md"},
     {.name = "run.name", .type = text, .doc = "name of the run's folder; unset: the recipe's name and the time",
      .effect = output, .resume = free_on_resume},
     {.name = "run.dir", .type = path, .standard = "\"runs\"", .doc = "folder in which run folders are made",
@@ -74,7 +74,7 @@ constexpr Key keys[] = {
      .is_later = true},
     {.name = "model.shortcut", .type = choice, .standard = "\"a\"", .choices = "a b",
      .doc = "shortcut where shapes differ: every second pixel and zero channels, or a 1x1 convolution",
-     .source = "methods 4.1"},
+     .source = "docs/paper-and-code.md"},
     {.name = "model.experts", .type = integer, .doc = "experts of an ensemble", .is_later = true},
     {.name = "model.reduce_dimension", .type = boolean, .doc = "narrower experts", .is_later = true},
     {.name = "model.widths", .type = integers, .doc = "TextCNN: words seen by a filter", .is_later = true},
@@ -152,7 +152,7 @@ constexpr Key keys[] = {
      .doc = "decay batch norm's parameters and biases, too", .source = "D25"},
     {.name = "optim.clip", .type = number, .doc = "largest norm of the gradient", .is_later = true},
     {.name = "schedule.kind", .type = choice, .standard = "\"multistep\"",
-     .choices = "step multistep cosine cosine_step", .doc = "law of the learning rate", .source = "methods 4.3"},
+     .choices = "step multistep cosine cosine_step", .doc = "law of the learning rate", .source = "docs/paper-and-code.md"},
     {.name = "schedule.warmup_epochs", .type = number, .standard = "0", .range = "[0, 1000]",
      .doc = "epochs of linear warm-up; by step where fractional", .source = "D22", .aliases = "warmup warm_up"},
     {.name = "schedule.milestones", .type = integers, .standard = "[160, 180]", .range = "[0, 100000]",

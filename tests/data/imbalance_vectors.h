@@ -1,5 +1,5 @@
 #pragma once
-// The published numbers of the long-tailed selection (methods.md 4.2): NumPy's legacy shuffle, counts, and SHA-256 of
+// The published numbers of the long-tailed selection: NumPy's legacy shuffle, counts, and SHA-256 of
 // whole selections, computed there with NumPy's RandomState.
 #include <cstdint>
 #include <string_view>

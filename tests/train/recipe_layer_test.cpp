@@ -53,7 +53,7 @@ TEST_CASE("a later layer replaces single values and says where each came from") 
     CHECK(recipe.number("kd.weight") == 1.0);
     CHECK(provenance(folder, recipe, "kd.weight") == "default");
     CHECK(recipe.number("schedule.warmup_epochs") == 5.0);
-    CHECK(provenance(folder, recipe, "schedule.warmup_epochs") == "preset paper (methods D22)");
+    CHECK(provenance(folder, recipe, "schedule.warmup_epochs") == "preset paper (D22)");
 }
 
 TEST_CASE("what affects results comes neither from the user's file nor from the environment") {
@@ -198,7 +198,7 @@ TEST_CASE("legal but strange values are warned of") {
     REQUIRE(shortened.warnings.size() == 2);
     CHECK(shortened.warnings[0] == "milestone 180 never comes: there are 20 epochs, counted from 0 (default)");
     CHECK(shortened.warnings[1] == "weights.defer_until = 160 never comes: there are 20 epochs, and bkd has no class "
-                                   "weights (preset paper (methods D13))");
+                                   "weights (preset paper (D13))");
     CHECK(folder.load(required_keys, {"stages.teacher.optim.lr=0"}).warnings.at(0).starts_with("stage teacher: "));
     CHECK(folder.load(required_keys, {"stages.teacher.epochs=20"})
               .warnings.at(0)

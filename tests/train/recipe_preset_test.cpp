@@ -80,8 +80,8 @@ TEST_CASE("each option has the value of its preset") {
 }
 
 TEST_CASE("a preset's value says so and whose it is, and any explicit value replaces it") {
-    CHECK(resolved("paper", "cifar10", "bkd", "mixup.alpha").second == "preset paper (methods D1, D2)");
-    CHECK(resolved("code", "cifar10", "bkd", "bkd.target_math").second == "preset code (methods D20)");
+    CHECK(resolved("paper", "cifar10", "bkd", "mixup.alpha").second == "preset paper (D1, D2)");
+    CHECK(resolved("code", "cifar10", "bkd", "bkd.target_math").second == "preset code (D20)");
     const RecipeFolder folder;
     const std::string text =
         "preset = \"code\"\ndata.name = \"cifar10\"\nmodel.name = \"resnet32\"\nmethod.name = \"bkd\"\n";

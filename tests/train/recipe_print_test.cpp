@@ -41,7 +41,7 @@ TEST_CASE("a printed recipe reads back to the identical values, whatever has bee
     const std::string printed = recipe.print();
     CHECK(printed.find("\nweight = 1.0 ") != std::string::npos);
     CHECK(printed.find("# default") != std::string::npos);
-    CHECK(printed.find("preset paper (methods D13)") != std::string::npos);
+    CHECK(printed.find("preset paper (D13)") != std::string::npos);
     CHECK(printed.find("override #6 \"optim.weight_decay=3e-7\"") != std::string::npos);
     const Recipe second = folder.load(printed);
     CHECK(values(second) == values(recipe));

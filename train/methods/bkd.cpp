@@ -1,7 +1,7 @@
 // Balanced knowledge distillation.        L = CE(z, y) + lambda T^2 KL(q || p^T)        paper: Eq. 8
 // q_i = omega_i phat_i / sum_j omega_j phat_j with phat = softmax(zhat / T) of a teacher trained by plain cross-entropy
 // on the same long tail, omega by weights.*, p^T = softmax(z / T). The cross-entropy has no class weights. bkd.form =
-// "eq7", "eq6": the paper's steps on the way there.        methods 1.8
+// "eq7", "eq6": the paper's steps on the way there. docs/paper-and-code.md
 #include "engine/ops/elementwise.h"
 #include "train/losses.h"
 

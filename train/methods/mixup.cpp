@@ -1,6 +1,6 @@
-// Mixup, Zhang et al. 2018.        x~ = lambda x_i + (1 - lambda) x_j,  y~ = lambda e_i + (1 - lambda) e_j,  L =
-// CE(z(x~), y~) lambda ~ Beta(alpha, alpha), one for the batch unless mixup.per_sample; j a permutation of the batch.
-// methods 1.6
+// Mixup, Zhang et al. 2018.
+//   x~ = lambda x_i + (1 - lambda) x_j,  y~ = lambda e_i + (1 - lambda) e_j,  L = CE(z(x~), y~)
+// lambda ~ Beta(alpha, alpha), one for the batch unless mixup.per_sample; j a permutation of the batch.
 #include "train/losses.h"
 
 namespace bkd {
