@@ -201,7 +201,7 @@ private:
             const Key* key = find_key(row->key);
             BKD_CHECK(key != nullptr, "preset sets {}, which is no key", row->key);
             if (find(row->key) == nullptr)
-                add_standing(*key, row->value, fmt::format("preset {} ({}{})", preset, page, row->source));
+                add_standing(*key, row->value, fmt::format("preset {} ({})", preset, row->source));
         }
     }
 
