@@ -33,14 +33,14 @@ void Tape::add(Record record, std::initializer_list<Slot> inputs) {
     records_.push_back(std::move(record));
 }
 
-void Tape::pop() {
+void Tape::pop(bool reports) {
     Record& last = records_.back();
     last.destroy(last.rule);
     for (std::size_t i = 0; i < last.input_count; ++i) {
         Slot& input = last.inputs[i];
         if (input) {
             const Node& node = *input.node();
-            if (--input.node()->consumers == 0 && on_complete && node.gradient && !node.recorded) on_complete(input);
+            if (--input.node()->consumers == 0 && reports && on_complete && node.gradient && !node.recorded) on_complete(input);
         }
         std::destroy_at(&input);
     }
@@ -58,7 +58,7 @@ void Tape::backward(Context& back, const Tensor& y, const Tensor& dy) {
         back.elementwise().fill({.y = y.node()->gradient, .value = 1});
     }
     Gradients gradients(back.runtime().tensors);
-    for (; !records_.empty(); pop()) {
+    for (; !records_.empty(); pop(true)) {
         Record& last = records_.back();
         const Tensor upstream = std::exchange(last.y.node()->gradient, Tensor{});
         last.y = {};
@@ -73,7 +73,7 @@ void Tape::backward(Context& back, const Tensor& y, const Tensor& dy) {
 }
 
 void Tape::clear() {
-    while (!records_.empty()) pop();
+    while (!records_.empty()) pop(false);  // what an exception left behind
     arena_.rewind();
 }
 

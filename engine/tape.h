@@ -54,7 +54,7 @@ private:
         std::size_t input_count = 0;
     };
     void add(Record record, std::initializer_list<Slot> inputs);
-    void pop();
+    void pop(bool reports);
 
     Arena arena_;
     std::vector<Record> records_;

@@ -18,9 +18,22 @@
 #include <cmath>
 
 namespace bkd {
+namespace {
+
+const NetworkOptions& checked(const NetworkOptions& o) {
+    if (o.vocabulary < 1)
+        throw InputError({.id = 304,
+                          .what = "text_cnn needs a vocabulary",
+                          .at = "model.name",
+                          .why = "its input is words; image sets have none",
+                          .try_ = "a network for images: resnet8, resnet20, resnet32"});
+    return o;
+}
+
+}
 
 TextCnn::TextCnn(const NetworkOptions& o)
-    : Network(o),
+    : Network(checked(o)),
       embedding_(parameters_.add({.name = "embedding.weight",
                                   .shape = {o.vocabulary, o.embedding},
                                   .init = {.kind = Init::Kind::normal, .b = 1, .zero_first_row = true}})) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <numeric>
 #include <optional>
@@ -98,10 +99,13 @@ bool meets(const Metrics& metrics, const std::string& expectation) {
     const std::string name = expectation.substr(0, sign);
     double least = 0;
     const char* const end = expectation.data() + expectation.size();
-    const bool is_number = sign != std::string::npos && std::from_chars(expectation.data() + sign + 2, end, least).ptr == end;
-    if (is_number && name == "top1") return metrics.top1 >= least;
-    if (is_number && name == "top5") return metrics.top5.value_or(100) >= least;
-    if (is_number && name == "balanced") return metrics.balanced >= least;
+    if (sign != std::string::npos) {
+        const auto [stop, error] = std::from_chars(expectation.data() + sign + 2, end, least);
+        const bool is_number = error == std::errc{} && stop == end && std::isfinite(least);
+        if (is_number && name == "top1") return metrics.top1 >= least;
+        if (is_number && name == "balanced") return metrics.balanced >= least;
+        if (is_number && name == "top5" && metrics.top5) return *metrics.top5 >= least;
+    }
     throw InputError({.id = 203, .what = fmt::format("--expect takes top1>=N, top5>=N or balanced>=N, got \"{}\"", printable(expectation)), .at = "option --expect"});
 }
 

@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <csignal>
 #include <new>
+#include <system_error>
 
 namespace bkd {
 
@@ -82,6 +84,7 @@ void open_standard_files() {
 
 int main(int count, char** words) {
     bkd::open_standard_files();
+    std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is then a failed write, which has a message
     try {
         const int code = bkd::run({words + std::min(count, 1), words + count});
         if (std::fflush(stdout) != 0) throw bkd::InputError({.id = 602, .what = "writing to standard output failed"});
@@ -92,6 +95,9 @@ int main(int count, char** words) {
     } catch (const bkd::InputError& error) {
         bkd::print_error(error);
         return error.exit_code();
+    } catch (const std::system_error& error) {
+        bkd::print_error(bkd::InputError({.id = 602, .what = fmt::format("writing the result failed: {}", error.what()), .at = "standard output"}));
+        return 6;
     } catch (const std::bad_alloc&) {
         bkd::print_error(bkd::InputError({.id = 701, .what = "the machine has no memory left", .try_ = "a smaller batch.size"}));
         return 7;

@@ -126,7 +126,10 @@ void MachineOptions::add_to(Options& options) {
 }
 
 Device MachineOptions::chosen_device() const {
-    return device == "auto" ? Device{DeviceKind::cpu, 0} : Device::parse(device);
+    const Device chosen = device == "auto" ? Device{DeviceKind::cpu, 0} : Device::parse(device);
+    if (chosen.kind == DeviceKind::plan)
+        throw InputError({.id = 203, .what = "--device plan executes nothing, and this verb reports what was computed", .at = "option --device", .try_ = "--device cpu"});
+    return chosen;
 }
 
 RecipeWords split_overrides(const std::vector<std::string>& words) {

@@ -5,6 +5,8 @@
 #include "train/run_recorder.h"
 #include "train/stage_rules.h"
 
+#include <cmath>
+
 namespace bkd {
 namespace {
 
@@ -74,6 +76,10 @@ ModelEvaluation evaluate_model(const EvaluateModelOptions& options) {
             {.id = 304,
              .what = fmt::format("{} means and {} deviations for {} channels", mean.size(), deviation.size(), channels),
              .at = options.model.string()});
+
+    for (const float d : deviation)
+        if (!(d > 0) || !std::isfinite(d))
+            throw InputError({.id = 304, .what = fmt::format("a deviation of {} cannot be divided by", d), .at = options.model.string(), .try_ = "--std with numbers above 0"});
 
     Runtime runtime(options.device, {.threads = options.threads});
     const Context ctx(runtime);

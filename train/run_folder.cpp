@@ -56,6 +56,12 @@ RunFolder::RunFolder(fs::path path, const FileSystem& system)
 
 RunFolder RunFolder::create(const fs::path& parent, const std::string& name, bool name_is_given,
                             const FileSystem& system) {
+    if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
+        throw InputError({.id = 304,
+                          .what = fmt::format("run.name \"{}\" is no name of a folder", printable(name)),
+                          .at = "run.name",
+                          .why = "a run lies in run.dir, nowhere else",
+                          .try_ = "a word without /"});
     std::error_code error;
     fs::create_directories(parent, error);
     fs::path path = parent / name;

@@ -98,7 +98,7 @@ std::string_view effect_name(KeyEffect effect) {
 std::string_view resume_name(KeyResume resume) {
     switch (resume) {
         case KeyResume::fixed:
-            return "needs --allow";
+            return "may not change";
         case KeyResume::free:
             return "may change";
         case KeyResume::upwards:

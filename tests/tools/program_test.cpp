@@ -59,6 +59,15 @@ TEST_CASE("every verb refuses with the exit code of the cause, one message and o
         {"bench swim", 2, "error[E0203]"},
         {"bench step --network resnet9", 3, "error[E0304]: no network is called \"resnet9\""},
         {"help optim.rl", 2, "error[E0201]"},
+        {"bench step --network text_cnn", 3, "error[E0304]: text_cnn needs a vocabulary"},
+        {"eval x --expect 'top1>='", 2, "error[E0203]: --expect takes"},
+        {"eval x --expect 'top1>=1e999'", 2, "error[E0203]: --expect takes"},
+        {"eval x --expect 'few>=9'", 2, "error[E0203]: --expect takes"},
+        {"check-ops --op nosuch", 2, "error[E0203]: no case of any op passes the filters"},
+        {"check-ops golden " BKD_SOURCE_DIR "/tests/golden/ops.safetensors --op nosuch", 2, "error[E0203]: no case of the files"},
+        {"eval x --device plan", 2, "error[E0203]: --device plan executes nothing"},
+        {"inspect optim.lr=1", 2, "error[E0206]"},
+        {"train " + folder + "/ce.toml run.name=../escaped", 3, "error[E0304]: run.name \"../escaped\" is no name"},
     };
     write_recipe(toy, "ce");
     for (const Row& row : rows) {

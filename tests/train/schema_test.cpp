@@ -112,7 +112,7 @@ TEST_CASE("help of a key says value, default, source and effect") {
                                         "  default: 2\n"
                                         "  from:    section 5.2\n"
                                         "  why:     the teacher's probabilities are softmax(z/T)\n"
-                                        "  affects results; on resume it needs --allow\n");
+                                        "  affects results; on resume it may not change\n");
     CHECK(key_help("text.pad").find("does not have it yet") != std::string::npos);
     CHECK(key_help("stages.<name>.epochs").find("leaves it out") != std::string::npos);
     try {

@@ -49,6 +49,8 @@ int golden_report(const std::vector<std::string>& files, const OpsReportOptions&
                            r.worst_ratio, printable(r.tensor), r.index);
         }
     }
+    if (passed + failed + skipped == 0)
+        throw InputError({.id = 203, .what = "no case of the files passes the filters", .at = "option --op", .try_ = "bkd check-ops golden FILE"});
     for (const auto& [reason, count] : reasons) fmt::print(out, "skipped {:>4}  {}\n", count, reason);
     fmt::print(out, "golden on {}: {} passed, {} failed, {} skipped; the largest error is {:.3f} of its limit ({})\n", options.device.str(), passed,
                failed, skipped, worst, worst_case);

@@ -88,6 +88,12 @@ int ops_report(const std::string& mode, const OpsReportOptions& options, std::FI
     const std::vector<kernels::OpCases> table = kernels::all_op_cases();
     const std::vector<CaseReference> cases = kernels::select(
         table, {.ops = split_at_commas(options.ops), .id_regex = options.cases, .dtypes = dtypes(options.dtypes), .distributions = {}});
+    if (cases.empty())
+        throw InputError({.id = 203,
+                          .what = fmt::format("no case of any op passes the filters (--op \"{}\", --case \"{}\")",
+                                              printable(options.ops), printable(options.cases)),
+                          .at = "option --op",
+                          .try_ = "bkd check-ops list"});
     if (mode == "list") {
         for (const CaseReference& c : cases) fmt::print(out, "{}\n", c.id());
         return 0;

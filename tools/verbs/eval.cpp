@@ -56,6 +56,7 @@ int run_eval(const std::vector<std::string>& arguments) {
     options.flag("--json", as_json, "the result as one JSON document");
     if (!options.parse(arguments)) return 0;
 
+    if (!expect.empty()) meets({.top5 = 0.0}, expect);  // refused before the work, not after it
     model.data_root = root;
     model.device = machine.chosen_device();
     model.threads = static_cast<int>(machine.threads);

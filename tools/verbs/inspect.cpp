@@ -66,7 +66,9 @@ int run_inspect(const std::vector<std::string>& arguments) {
     const std::string& path = words[0];
     if (!path.ends_with(".safetensors") && !path.ends_with(".ckpt")) {
         const RecipeWords split = split_overrides(words);
-        fmt::print("{}", load_recipe(split.rest.at(0), split.overrides, {.folders = recipe_folders()}).print());
+        if (split.rest.size() != 1)
+            throw InputError({.id = 206, .what = fmt::format("bkd inspect needs one file or recipe, got {}", split.rest.size()), .try_ = "bkd inspect RECIPE [key=value ...]"});
+        fmt::print("{}", load_recipe(split.rest[0], split.overrides, {.folders = recipe_folders()}).print());
         return 0;
     }
     const SafeTensors file = read_safetensors(path);
