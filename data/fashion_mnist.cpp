@@ -1,5 +1,5 @@
-// fashion_mnist: 70,000 grey pictures of clothes, 28 x 28, in four IDX files; Debian's package dataset-fashion-mnist puts them
-// (.gz) where root "auto" looks.
+// fashion_mnist: 70,000 grey pictures of clothes, 28 x 28, in four IDX files; Debian's package dataset-fashion-mnist
+// puts them (.gz) where root "auto" looks.
 #include "data/dataset.h"
 #include "data/idx.h"
 

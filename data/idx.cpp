@@ -110,7 +110,8 @@ void read_idx_set(const std::filesystem::path& images, const std::filesystem::pa
     set.files = {std::move(pixels.fact), std::move(classes.fact)};
 }
 
-void read_idx_folder(const std::filesystem::path& root, std::string_view folder, const std::string& advice, ImageSet& set) {
+void read_idx_folder(const std::filesystem::path& root, std::string_view folder, const std::string& advice,
+                     ImageSet& set) {
     const std::string part = set.split == Split::train ? "train" : "t10k";
     const std::string images = part + "-images-idx3-ubyte", labels = part + "-labels-idx1-ubyte";
     const std::string_view image_names[] = {images}, label_names[] = {labels};

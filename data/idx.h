@@ -25,6 +25,7 @@ void read_idx_set(const std::filesystem::path& images, const std::filesystem::pa
 
 // The split `set.split` of a set in MNIST's four files ("train-images-idx3-ubyte" ..., plain, .gz or .xz), found as
 // locate_file does in root/folder and root.
-void read_idx_folder(const std::filesystem::path& root, std::string_view folder, const std::string& advice, ImageSet& set);
+void read_idx_folder(const std::filesystem::path& root, std::string_view folder, const std::string& advice,
+                     ImageSet& set);
 
 }

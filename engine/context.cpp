@@ -68,11 +68,16 @@ std::vector<double> Context::download(const ConstView& from) const {
         return std::vector<double>(host.begin(), host.end());
     };
     switch (from.dtype) {
-        case DType::f32: return read(float{});
-        case DType::f64: return read(double{});
-        case DType::u8: return read(std::uint8_t{});
-        case DType::i32: return read(std::int32_t{});
-        default: break;
+        case DType::f32:
+            return read(float{});
+        case DType::f64:
+            return read(double{});
+        case DType::u8:
+            return read(std::uint8_t{});
+        case DType::i32:
+            return read(std::int32_t{});
+        default:
+            break;
     }
     BKD_CHECK(false, "{} cannot be read by the host", name_of(from.dtype));
     return {};

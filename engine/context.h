@@ -1,7 +1,7 @@
 #pragma once
 // Runtime: an open device with its stream and the nodes of its tensors; outlives every tensor made on it.
-// Context: what every op and layer takes first: runtime, tape (or none), training flag, randomness. Inference is a context
-// without a tape; nothing else decides whether gradients are recorded.
+// Context: what every op and layer takes first: runtime, tape (or none), training flag, randomness. Inference is a
+// context without a tape; nothing else decides whether gradients are recorded.
 #include "engine/rng.h"
 #include "engine/tape.h"
 

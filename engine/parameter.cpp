@@ -14,9 +14,12 @@ std::vector<double> initial_numbers(const Parameter& p, PhiloxKey key) {
     if (p.init.kind == Init::Kind::constant) return numbers;
     for (std::size_t i = 0; i < numbers.size(); ++i) {
         const PhiloxCounter word = philox_draw(key, i);
-        if (p.init.kind == Init::Kind::normal) numbers[i] = p.init.a + p.init.b * normals_from(word[0], word[1]).first;
-        else if (p.init.kind == Init::Kind::uniform) numbers[i] = p.init.a + (p.init.b - p.init.a) * (word[0] * 0x1p-32);
-        else numbers[i] = 2 * (word[0] * 0x1p-32) - 1;
+        if (p.init.kind == Init::Kind::normal)
+            numbers[i] = p.init.a + p.init.b * normals_from(word[0], word[1]).first;
+        else if (p.init.kind == Init::Kind::uniform)
+            numbers[i] = p.init.a + (p.init.b - p.init.a) * (word[0] * 0x1p-32);
+        else
+            numbers[i] = 2 * (word[0] * 0x1p-32) - 1;
     }
     if (p.init.kind == Init::Kind::unit_rows) {
         const auto width = static_cast<std::size_t>(p.shape[-1]);
@@ -76,7 +79,9 @@ std::int64_t Parameters::count() const {
 
 std::vector<float> Parameters::read(const Context& ctx, const Parameter& p) const { return ctx.download_f32(p.value); }
 
-void Parameters::write(const Context& ctx, Parameter& p, std::span<const float> numbers) { ctx.assign(p.value, numbers); }
+void Parameters::write(const Context& ctx, Parameter& p, std::span<const float> numbers) {
+    ctx.assign(p.value, numbers);
+}
 
 void Parameters::regroup() {
     for (Parameter& p : all_)
@@ -108,7 +113,8 @@ void Parameters::begin_step() {
 
 void Parameters::complete_gradients(const Context& ctx) {
     for (const Parameter& p : all_)
-        if (p.value.takes_gradient() && !p.value.gradient()) ctx.elementwise().fill({.y = p.value.node()->gradient_home});
+        if (p.value.takes_gradient() && !p.value.gradient())
+            ctx.elementwise().fill({.y = p.value.node()->gradient_home});
 }
 
 }

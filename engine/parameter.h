@@ -1,6 +1,6 @@
 #pragma once
-// Parameters of a network: all f32 masters in one flat block, all gradients in another, each Parameter a view of both, so
-// that the optimizer is one launch and a checkpoint one walk. Buffers (running statistics) lie beside them.
+// Parameters of a network: all f32 masters in one flat block, all gradients in another, each Parameter a view of both,
+// so that the optimizer is one launch and a checkpoint one walk. Buffers (running statistics) lie beside them.
 #include "engine/context.h"
 #include "kernels/optimizer.h"
 
@@ -12,7 +12,7 @@ namespace bkd {
 // How a parameter starts. Normal numbers are drawn on the host in f64: the same on every device.
 struct Init {
     enum class Kind : std::uint8_t { constant, normal, uniform, unit_rows } kind = Kind::constant;
-    double a = 0, b = 0;  // constant: a; normal: mean a, deviation b; uniform: from a to b
+    double a = 0, b = 0;          // constant: a; normal: mean a, deviation b; uniform: from a to b
     bool zero_first_row = false;  // an embedding's padding row
     static Init constant(double value) { return {Kind::constant, value}; }
     static Init normal(double deviation) { return {Kind::normal, 0, deviation}; }
@@ -29,7 +29,7 @@ struct Parameter {
     Shape shape;       // in memory
     Init init{};
     FileLayout file_layout = FileLayout::plain;
-    bool is_buffer = false;        // moved by forward passes, not by the optimizer
+    bool is_buffer = false;  // moved by forward passes, not by the optimizer
     double learning_rate_factor = 1;
     bool decays = true;
     bool frozen = false;           // of a buffer: forward passes leave it as it is
@@ -60,8 +60,8 @@ public:
     // [begin, end) of the flat block with equal factors; weight_decay is that of each parameter that decays.
     std::vector<kernels::ParameterGroup> groups(double weight_decay) const;
 
-    void begin_step();                        // forgets the last step's gradients
-    void complete_gradients(const Context&);  // zeros for what backward did not reach
+    void begin_step();                                      // forgets the last step's gradients
+    void complete_gradients(const Context&);                // zeros for what backward did not reach
     const Tensor& values() const { return values_; }        // [n] master weights
     const Tensor& gradients() const { return gradients_; }  // [n]
 

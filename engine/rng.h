@@ -1,6 +1,6 @@
 #pragma once
-// Random keys: every use of randomness has a key from (seed, name) and counts its draws, so that no use disturbs another,
-// and resuming needs no generator state. The name is stage, feed and purpose, "student/main/crop" or
+// Random keys: every use of randomness has a key from (seed, name) and counts its draws, so that no use disturbs
+// another, and resuming needs no generator state. The name is stage, feed and purpose, "student/main/crop" or
 // "student/init/layer1.0.conv1.weight": a student never starts as its teacher did.
 #include "kernels/philox.h"
 

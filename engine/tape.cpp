@@ -40,7 +40,8 @@ void Tape::pop(bool reports) {
         Slot& input = last.inputs[i];
         if (input) {
             const Node& node = *input.node();
-            if (--input.node()->consumers == 0 && reports && on_complete && node.gradient && !node.recorded) on_complete(input);
+            if (--input.node()->consumers == 0 && reports && on_complete && node.gradient && !node.recorded)
+                on_complete(input);
         }
         std::destroy_at(&input);
     }

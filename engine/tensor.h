@@ -1,5 +1,5 @@
 #pragma once
-// Tensor: a view with counted storage from the pool, and its place in the graph of gradients. Copying a Tensor shares both.
+// Tensor: a view with counted storage from the pool, and its place in the graph of gradients. A copy shares both.
 //
 //   Node         one value of a computation: its memory, whether it takes a gradient, its gradient while backward runs.
 //   Tensor       keeps a node and its memory alive.
@@ -23,7 +23,10 @@ public:
     explicit Slot(Node* node);
     Slot(const Slot& other) : Slot(other.node_) {}
     Slot(Slot&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
-    Slot& operator=(Slot other) noexcept { std::swap(node_, other.node_); return *this; }
+    Slot& operator=(Slot other) noexcept {
+        std::swap(node_, other.node_);
+        return *this;
+    }
     ~Slot();
     explicit operator bool() const { return node_ != nullptr; }
     Node* node() const { return node_; }
@@ -38,7 +41,10 @@ public:
     explicit Tensor(Node* node);
     Tensor(const Tensor& other) : Tensor(other.node()) {}
     Tensor(Tensor&& other) noexcept : slot_(std::move(other.slot_)) {}
-    Tensor& operator=(Tensor other) noexcept { std::swap(slot_, other.slot_); return *this; }
+    Tensor& operator=(Tensor other) noexcept {
+        std::swap(slot_, other.slot_);
+        return *this;
+    }
     ~Tensor();
 
     explicit operator bool() const { return static_cast<bool>(slot_); }
@@ -57,7 +63,7 @@ public:
 
     bool takes_gradient() const;
     void set_takes_gradient(bool wanted);  // of a leaf: is its gradient wanted?
-    Tensor gradient() const;  // what backward left in a leaf; empty if nothing
+    Tensor gradient() const;               // what backward left in a leaf; empty if nothing
     void clear_gradient();
 
 private:
@@ -69,13 +75,13 @@ struct Node {
     int references = 0;       // tensors and slots
     int data_references = 0;  // tensors
     View view{};
-    Block block{};            // empty if the memory belongs to `owner`
+    Block block{};  // empty if the memory belongs to `owner`
     Tensor owner{};
     bool takes_gradient = false;
-    View gradient_home{};     // a parameter's slice of the flat gradient block; else a gradient comes from the pool
+    View gradient_home{};  // a parameter's slice of the flat gradient block; else a gradient comes from the pool
     Tensor gradient{};
-    int consumers = 0;        // records of the tape that may still add to the gradient
-    bool recorded = false;    // computed on a tape, so no leaf
+    int consumers = 0;      // records of the tape that may still add to the gradient
+    bool recorded = false;  // computed on a tape, so no leaf
 };
 
 class TensorStore {
@@ -84,7 +90,7 @@ public:
     TensorStore(const TensorStore&) = delete;
 
     Tensor make(const Shape& shape, DType dtype, Device device);
-    Tensor alias(const Tensor& of, const Shape& shape);  // the same elements under another shape
+    Tensor alias(const Tensor& of, const Shape& shape);                      // the same elements under another shape
     Tensor slice(const Tensor& of, std::int64_t first, const Shape& shape);  // elements from `first` on, flat
     Tensor borrow(const View& view);  // memory that somebody else keeps for as long
 
@@ -100,9 +106,15 @@ private:
     std::vector<Node*> free_;
 };
 
-inline Slot::Slot(Node* node) : node_(node) { if (node_ != nullptr) ++node_->references; }
-inline Slot::~Slot() { if (node_ != nullptr && --node_->references == 0) node_->store->release(*node_); }
-inline Tensor::Tensor(Node* node) : slot_(node) { if (node != nullptr) ++node->data_references; }
+inline Slot::Slot(Node* node) : node_(node) {
+    if (node_ != nullptr) ++node_->references;
+}
+inline Slot::~Slot() {
+    if (node_ != nullptr && --node_->references == 0) node_->store->release(*node_);
+}
+inline Tensor::Tensor(Node* node) : slot_(node) {
+    if (node != nullptr) ++node->data_references;
+}
 inline Tensor::~Tensor() {
     if (Node* n = node(); n != nullptr && --n->data_references == 0) n->store->release_data(*n);
 }

@@ -1,66 +1,37 @@
 #pragma once
-// for_each_view(args, f): calls f(view, is_output) for every tensor argument of an op's argument struct, in the order of
-// its members; left-out optional views are skipped. It takes an aggregate of at most 16 members apart with structured
-// bindings, so that a family header needs to say nothing twice. Profiler, plan, device check and case runner stand on it.
+// What every op's argument struct can be asked without its family saying it twice: which tensors are in it. Profiler,
+// plan, checks and case runner stand on it.
 #include "kernels/view.h"
 
-#include <cstddef>
-#include <type_traits>
-#include <utility>
+#include <array>
 
 namespace bkd::kernels {
 
-struct AnyMember {
-    template <class T>
-    operator T() const;  // only ever named in an unevaluated initialiser
+struct ViewArgument {
+    ConstView view;
+    bool is_output;
 };
 
-template <class Args, std::size_t... I>
-constexpr bool has_members(std::index_sequence<I...>) {
-    return requires { Args{(static_cast<void>(I), AnyMember{})...}; };
-}
+class ViewArguments {
+public:
+    void push(const ConstView& view, bool is_output) { all_[count_++] = {view, is_output}; }
+    std::size_t size() const { return count_; }
+    const ViewArgument* begin() const { return all_.data(); }
+    const ViewArgument* end() const { return all_.data() + count_; }
+    const ViewArgument& operator[](std::size_t i) const { return all_[i]; }
 
-template <class Args, std::size_t N = 16>
-constexpr std::size_t member_count() {
-    if constexpr (N == 0 || has_members<Args>(std::make_index_sequence<N>{})) return N;
-    else return member_count<Args, N - 1>();
-}
+private:
+    std::array<ViewArgument, 20> all_;
+    std::size_t count_ = 0;
+};
 
-template <class Args, class Visitor>
-void for_each_member(const Args& a, Visitor&& visit) {
-    constexpr std::size_t n = member_count<Args>();
-    static_assert(n >= 1 && n <= 16);
-    const auto all = [&](const auto&... member) { (visit(member), ...); };
-#define BKD_MEMBERS(count, ...) \
-    if constexpr (n == count) { const auto& [__VA_ARGS__] = a; all(__VA_ARGS__); }
-    BKD_MEMBERS(1, a1)
-    BKD_MEMBERS(2, a1, a2)
-    BKD_MEMBERS(3, a1, a2, a3)
-    BKD_MEMBERS(4, a1, a2, a3, a4)
-    BKD_MEMBERS(5, a1, a2, a3, a4, a5)
-    BKD_MEMBERS(6, a1, a2, a3, a4, a5, a6)
-    BKD_MEMBERS(7, a1, a2, a3, a4, a5, a6, a7)
-    BKD_MEMBERS(8, a1, a2, a3, a4, a5, a6, a7, a8)
-    BKD_MEMBERS(9, a1, a2, a3, a4, a5, a6, a7, a8, a9)
-    BKD_MEMBERS(10, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10)
-    BKD_MEMBERS(11, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11)
-    BKD_MEMBERS(12, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12)
-    BKD_MEMBERS(13, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13)
-    BKD_MEMBERS(14, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14)
-    BKD_MEMBERS(15, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15)
-    BKD_MEMBERS(16, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16)
-#undef BKD_MEMBERS
-}
+// Every tensor argument, in the order of the members; left-out optional ones are skipped. Defined in arguments.cpp for
+// the arguments of every op.
+template <class Args>
+ViewArguments views_of(const Args& args);
 
-template <class Args, class Visitor>
-void for_each_view(const Args& args, Visitor&& visit) {
-    for_each_member(args, [&](const auto& member) {
-        using Member = std::remove_cvref_t<decltype(member)>;
-        if constexpr (std::is_same_v<Member, ConstView>) { if (member) visit(member, false); }
-        else if constexpr (std::is_same_v<Member, View>) { if (member) visit(ConstView(member), true); }
-        else if constexpr (std::is_same_v<Member, Out>) { if (member) visit(ConstView(member.view), true); }
-        else if constexpr (requires { Member::holds_views; }) for_each_view(member, visit);
-    });
-}
+// Gives the tensor argument views_of(args)[i] another shape and dtype: how tests make arguments that must be refused.
+template <class Args>
+void change_view(Args& args, std::size_t i, const Shape& shape, DType dtype);
 
 }

@@ -8,8 +8,10 @@
 
 namespace bkd {
 
-#define BKD_BACKEND(name) \
-    namespace kernels::name { std::unique_ptr<Backend> open(const BackendOptions& options); }
+#define BKD_BACKEND(name)                                         \
+    namespace kernels::name {                                     \
+    std::unique_ptr<Backend> open(const BackendOptions& options); \
+    }
 #include "kernels/list.inc"
 #undef BKD_BACKEND
 
@@ -18,8 +20,10 @@ std::unique_ptr<Backend> open_backend(Device device, const BackendOptions& optio
     if (device.kind == DeviceKind::name) return kernels::name::open(options);
 #include "kernels/list.inc"
 #undef BKD_BACKEND
-    throw InputError({.id = 801, .what = fmt::format("no device {} in this program", device.str()),
-                      .at = "option --device", .try_ = "--device cpu"});
+    throw InputError({.id = 801,
+                      .what = fmt::format("no device {} in this program", device.str()),
+                      .at = "option --device",
+                      .try_ = "--device cpu"});
 }
 
 int allowed_threads() {

@@ -17,19 +17,19 @@
 #include <memory>
 
 // Every family: F(accessor, Class, OPS).
-#define BKD_FAMILIES(F)                                     \
-    F(activation, Activation, BKD_ACTIVATION_OPS)           \
-    F(convolution, Convolution, BKD_CONVOLUTION_OPS)        \
-    F(elementwise, Elementwise, BKD_ELEMENTWISE_OPS)        \
-    F(embedding, Embedding, BKD_EMBEDDING_OPS)              \
-    F(image, Image, BKD_IMAGE_OPS)                          \
-    F(loss, Loss, BKD_LOSS_OPS)                             \
-    F(matmul, Matmul, BKD_MATMUL_OPS)                       \
-    F(normalization, Normalization, BKD_NORMALIZATION_OPS)  \
-    F(optimizer, Optimizer, BKD_OPTIMIZER_OPS)              \
-    F(pooling, Pooling, BKD_POOLING_OPS)                    \
-    F(random, Random, BKD_RANDOM_OPS)                       \
-    F(reduction, Reduction, BKD_REDUCTION_OPS)              \
+#define BKD_FAMILIES(F)                                    \
+    F(activation, Activation, BKD_ACTIVATION_OPS)          \
+    F(convolution, Convolution, BKD_CONVOLUTION_OPS)       \
+    F(elementwise, Elementwise, BKD_ELEMENTWISE_OPS)       \
+    F(embedding, Embedding, BKD_EMBEDDING_OPS)             \
+    F(image, Image, BKD_IMAGE_OPS)                         \
+    F(loss, Loss, BKD_LOSS_OPS)                            \
+    F(matmul, Matmul, BKD_MATMUL_OPS)                      \
+    F(normalization, Normalization, BKD_NORMALIZATION_OPS) \
+    F(optimizer, Optimizer, BKD_OPTIMIZER_OPS)             \
+    F(pooling, Pooling, BKD_POOLING_OPS)                   \
+    F(random, Random, BKD_RANDOM_OPS)                      \
+    F(reduction, Reduction, BKD_REDUCTION_OPS)             \
     F(sequence, Sequence, BKD_SEQUENCE_OPS)
 
 namespace bkd {
@@ -45,8 +45,8 @@ public:
 
     Pool& pool() { return pool_; }
     virtual std::unique_ptr<Stream> make_stream() = 0;
-    // Copies the elements of `to` from, or of `from` to, the host's memory, which holds the view's dtype. Returns when the
-    // host's memory may be reused.
+    // Copies the elements of `to` from, or of `from` to, the host's memory, which holds the view's dtype. Returns when
+    // the host's memory may be reused.
     virtual void upload(Stream& stream, const View& to, const void* host) = 0;
     virtual void download(Stream& stream, const ConstView& from, void* host) = 0;
     // How many device primitives (oneDNN's, cuDNN plans) were made so far: a steady step makes none.
@@ -63,7 +63,7 @@ private:
 };
 
 // The members a backend class derives its family accessors from: BKD_BACKEND_FAMILIES(cpu) in its class body.
-#define BKD_BACKEND_FAMILY(ns, name, Class)                          \
+#define BKD_BACKEND_FAMILY(ns, name, Class)                         \
     const kernels::Class& name() const override { return name##_; } \
     kernels::ns::Class name##_{};
 

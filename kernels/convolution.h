@@ -25,37 +25,38 @@ inline double convolution_flops(const Shape& y, const Shape& w) {
     return 2.0 * static_cast<double>(y.count()) * static_cast<double>(w.product(1, 4));
 }
 
-// y[n,p,q,k] = b[k] + sum_{r,s,c} x[n, p sh - ph + r, q sw - pw + s, (k div K/g) C/g + c] w[k,r,s,c]; outside the image 0
+// y[n,p,q,k] = b[k] + sum_{r,s,c} x[n, p sh - ph + r, q sw - pw + s, (k div K/g) C/g + c] w[k,r,s,c]
+// outside the image x is 0
 struct Conv2dForward {
-    ConstView x;          // [n, h, w, c]     f32 bf16
-    ConstView w;          // [k, r, s, c / g] as x
-    ConstView bias{};     // [k]              f32
-    View y;               // [n, p, q, k]     as x
+    ConstView x;       // [n, h, w, c]     f32 bf16
+    ConstView w;       // [k, r, s, c / g] as x
+    ConstView bias{};  // [k]              f32
+    View y;            // [n, p, q, k]     as x
     ConvolutionGeometry geometry{};
     double flops() const { return convolution_flops(y.shape, w.shape); }
 };
 
 // dx[n,h,w,c] = sum over the (p, q, k, r, s) that read x[n,h,w,c] of dy[n,p,q,k] w[k,r,s,c]
 struct Conv2dBackwardData {
-    ConstView dy;         // [n, p, q, k]
-    ConstView w;          // [k, r, s, c / g]
-    Out dx;               // [n, h, w, c]
+    ConstView dy;  // [n, p, q, k]
+    ConstView w;   // [k, r, s, c / g]
+    Out dx;        // [n, h, w, c]
     ConvolutionGeometry geometry{};
     double flops() const { return convolution_flops(dy.shape, w.shape); }
 };
 
 // dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] x[n, p sh - ph + r, q sw - pw + s, c]
 struct Conv2dBackwardWeight {
-    ConstView x;          // [n, h, w, c]
-    ConstView dy;         // [n, p, q, k]
-    Out dw;               // [k, r, s, c / g] f32
+    ConstView x;   // [n, h, w, c]
+    ConstView dy;  // [n, p, q, k]
+    Out dw;        // [k, r, s, c / g] f32
     ConvolutionGeometry geometry{};
     double flops() const { return convolution_flops(dy.shape, dw.view.shape); }
 };
 
-#define BKD_CONVOLUTION_OPS(OP)                      \
-    OP(conv2d_forward, Conv2dForward)                \
-    OP(conv2d_backward_data, Conv2dBackwardData)     \
+#define BKD_CONVOLUTION_OPS(OP)                  \
+    OP(conv2d_forward, Conv2dForward)            \
+    OP(conv2d_backward_data, Conv2dBackwardData) \
     OP(conv2d_backward_weight, Conv2dBackwardWeight)
 BKD_FAMILY(Convolution, BKD_CONVOLUTION_OPS)
 

@@ -6,10 +6,14 @@ namespace bkd {
 
 std::string Device::str() const {
     switch (kind) {
-        case DeviceKind::cpu: return "cpu";
-        case DeviceKind::cuda: return fmt::format("cuda:{}", index);
-        case DeviceKind::reference: return "reference";
-        case DeviceKind::plan: return "plan";
+        case DeviceKind::cpu:
+            return "cpu";
+        case DeviceKind::cuda:
+            return fmt::format("cuda:{}", index);
+        case DeviceKind::reference:
+            return "reference";
+        case DeviceKind::plan:
+            return "plan";
     }
     return "?";
 }
@@ -26,9 +30,10 @@ Device Device::parse(std::string_view text) {
         if (error == std::errc{} && end == digits.data() + digits.size() && index >= 0)
             return {DeviceKind::cuda, index};
     }
-    throw InputError({.id = 203, .what = fmt::format("--device must be cpu, cuda, cuda:N, reference or plan, got \"{}\"",
-                                                     printable(text)),
-                      .at = "option --device"});
+    throw InputError(
+        {.id = 203,
+         .what = fmt::format("--device must be cpu, cuda, cuda:N, reference or plan, got \"{}\"", printable(text)),
+         .at = "option --device"});
 }
 
 }

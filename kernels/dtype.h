@@ -1,8 +1,8 @@
 #pragma once
 // Element types and devices.
 //
-// "Real" numbers are f32 on every device but `reference`, whose reals are f64: a contract that says f32 means the device's
-// real type. Where bf16 is listed, it is storage; arithmetic and sums stay in f32.
+// "Real" numbers are f32 on every device but `reference`, whose reals are f64: a contract that says f32 means the
+// device's real type. Where bf16 is listed, it is storage; arithmetic and sums stay in f32.
 #include "kernels/error.h"
 
 #include <cstddef>
@@ -28,11 +28,16 @@ constexpr bool is_real(DType type) { return type == DType::f32 || type == DType:
 template <class T>
 constexpr DType dtype_of() {
     using U = std::remove_const_t<T>;
-    if constexpr (std::is_same_v<U, float>) return DType::f32;
-    else if constexpr (std::is_same_v<U, double>) return DType::f64;
-    else if constexpr (std::is_same_v<U, std::uint8_t>) return DType::u8;
-    else if constexpr (std::is_same_v<U, std::int32_t>) return DType::i32;
-    else if constexpr (std::is_same_v<U, std::int64_t>) return DType::i64;
+    if constexpr (std::is_same_v<U, float>)
+        return DType::f32;
+    else if constexpr (std::is_same_v<U, double>)
+        return DType::f64;
+    else if constexpr (std::is_same_v<U, std::uint8_t>)
+        return DType::u8;
+    else if constexpr (std::is_same_v<U, std::int32_t>)
+        return DType::i32;
+    else if constexpr (std::is_same_v<U, std::int64_t>)
+        return DType::i64;
 }
 
 enum class DeviceKind : std::uint8_t { cpu, cuda, reference, plan };
@@ -41,7 +46,7 @@ struct Device {
     DeviceKind kind = DeviceKind::cpu;
     int index = 0;
     bool operator==(const Device&) const = default;
-    std::string str() const;                      // "cpu", "cuda:0", "reference", "plan"
+    std::string str() const;                     // "cpu", "cuda:0", "reference", "plan"
     static Device parse(std::string_view text);  // InputError E0203 for anything else
 };
 

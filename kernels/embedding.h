@@ -21,8 +21,8 @@ struct EmbeddingBackward {
     std::int64_t padding_index = -1;
 };
 
-#define BKD_EMBEDDING_OPS(OP)                  \
-    OP(embedding_forward, EmbeddingForward)    \
+#define BKD_EMBEDDING_OPS(OP)               \
+    OP(embedding_forward, EmbeddingForward) \
     OP(embedding_backward, EmbeddingBackward)
 BKD_FAMILY(Embedding, BKD_EMBEDDING_OPS)
 

@@ -40,7 +40,10 @@ std::string printable(std::string_view text) {
         const std::size_t length = utf8_length(text);
         const std::string_view character = text.substr(0, length == 0 ? 1 : length);
         text.remove_prefix(character.size());
-        if (characters++ >= limit) { ++hidden; continue; }
+        if (characters++ >= limit) {
+            ++hidden;
+            continue;
+        }
         if (length == 0 || is_control(character))
             for (const char c : character) shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
         else

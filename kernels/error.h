@@ -16,12 +16,12 @@ class InputError : public std::runtime_error {
 public:
     // A member that is empty is left out of the message.
     struct Parts {
-        int id = 0;          // 413 for E0413: exit code times 100 plus a number of its own
-        std::string what;    // what is wrong, with the value seen
-        std::string at{};    // file:line:col, override #n, option, or file @ byte offset
+        int id = 0;            // 413 for E0413: exit code times 100 plus a number of its own
+        std::string what;      // what is wrong, with the value seen
+        std::string at{};      // file:line:col, override #n, option, or file @ byte offset
         std::string source{};  // the source line and, under it, a marker: two lines
-        std::string why{};   // the rule broken, with its limit
-        std::string try_{};  // one concrete action
+        std::string why{};     // the rule broken, with its limit
+        std::string try_{};    // one concrete action
     };
     explicit InputError(Parts parts);
 
@@ -50,6 +50,7 @@ std::size_t utf8_length(std::string_view text);
 
 }
 
-// BKD_CHECK(x.rank() == 4, "x {} is no image batch", x.shape.str()): throws LogicError "op: x.rank() == 4: x [2, 3] is ...".
+// BKD_CHECK(x.rank() == 4, "x {} is no image batch", x.shape.str()): throws LogicError
+// "op: x.rank() == 4: x [2, 3] is ...".
 #define BKD_CHECK(condition, ...) \
     (static_cast<bool>(condition) ? void() : ::bkd::fail_check(__func__, #condition, fmt::format(__VA_ARGS__)))

@@ -13,17 +13,16 @@ struct ParameterGroup {
 // d = g + weight_decay p;  v = momentum v + d;  p -= lr (nesterov ? d + momentum v : v); without momentum p -= lr d.
 // PyTorch's convention with dampening 0; a first step is v = 0.      All groups in one launch.
 struct SgdStep {
-    ConstView grad;            // [n] f32
-    View param;                // [n] f32, master weights
-    View velocity{};           // [n] f32; empty: no momentum
-    ConstView learning_rate;   // [1] f32, memory: it changes each step
+    ConstView grad;           // [n] f32
+    View param;               // [n] f32, master weights
+    View velocity{};          // [n] f32; empty: no momentum
+    ConstView learning_rate;  // [1] f32, memory: it changes each step
     std::span<const ParameterGroup> groups;
     double momentum = 0;
     bool nesterov = false;
 };
 
-#define BKD_OPTIMIZER_OPS(OP) \
-    OP(sgd_step, SgdStep)
+#define BKD_OPTIMIZER_OPS(OP) OP(sgd_step, SgdStep)
 BKD_FAMILY(Optimizer, BKD_OPTIMIZER_OPS)
 
 }

@@ -19,7 +19,9 @@ public:
         const std::size_t alignment = bytes >= huge_page ? huge_page : cache_line;
         void* data = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
         if (data == nullptr)
-            throw InputError({.id = 701, .what = fmt::format("no memory for {} bytes", bytes), .at = "cpu",
+            throw InputError({.id = 701,
+                              .what = fmt::format("no memory for {} bytes", bytes),
+                              .at = "cpu",
                               .try_ = "a smaller batch.size"});
         if (bytes >= huge_page) madvise(data, bytes, MADV_HUGEPAGE);  // advice: a kernel without huge pages says no
         return data;

@@ -1,7 +1,7 @@
 #pragma once
-// Pool: memory for tensors and scratch on one device. Deterministic: the same sequence of requests gets the same addresses,
-// whatever the time or the number of threads; once the first step of a shape has run, nothing new is taken from the system.
-// Used by the one thread that issues work; the loader's threads have memory of their own.
+// Pool: memory for tensors and scratch on one device. Deterministic: the same sequence of requests gets the same
+// addresses, whatever the time or the number of threads; once the first step of a shape has run, nothing new is taken
+// from the system. Used by the one thread that issues work; the loader's threads have memory of their own.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -23,15 +23,15 @@ std::unique_ptr<Memory> host_memory();
 
 struct Block {
     void* data = nullptr;
-    std::size_t bytes = 0;  // of its size class: at least what was asked for
+    std::size_t bytes = 0;     // of its size class: at least what was asked for
     std::uint32_t number = 0;  // in the order in which the pool got its blocks
 };
 
 struct PoolStatistics {
     std::int64_t system_requests = 0;  // how often the system was asked
     std::int64_t system_bytes = 0;
-    std::int64_t live_bytes = 0;       // handed out now
-    std::int64_t peak_bytes = 0;       // the most ever handed out at once
+    std::int64_t live_bytes = 0;  // handed out now
+    std::int64_t peak_bytes = 0;  // the most ever handed out at once
 };
 
 class Pool {
@@ -52,8 +52,8 @@ private:
     static std::size_t index_of(std::size_t class_bytes);
 
     std::unique_ptr<Memory> memory_;
-    // Per size class a heap with the lowest number on top: which block is taken depends on what is free, not on the order in
-    // which it became free.
+    // Per size class a heap with the lowest number on top: which block is taken depends on what is free, not on the
+    // order in which it became free.
     std::array<std::vector<std::uint32_t>, classes> free_;
     std::vector<Block> owned_;
     PoolStatistics statistics_;
@@ -66,7 +66,9 @@ public:
     ~Scratch() { pool_.give(block_); }
     Scratch(const Scratch&) = delete;
     template <class T>
-    T* as() const { return static_cast<T*>(block_.data); }
+    T* as() const {
+        return static_cast<T*>(block_.data);
+    }
 
 private:
     Pool& pool_;

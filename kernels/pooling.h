@@ -2,7 +2,7 @@
 // Pooling over images, NHWC, and the parameter-free shortcut of the CIFAR ResNets. Bodies: reference/ cpu/ pooling.cpp
 // Cases: cases/pooling.cpp
 //
-//   n images, h x w pixels, c channels; p x q pixels out, p = (h + 2 padding_h - kernel_h) / stride_h + 1, rounded down.
+//   n images, h x w pixels, c channels; p x q pixels out: p = (h + 2 padding_h - kernel_h) / stride_h + 1, whole part
 //   Precision    sums in f32; maxima are copies.     Aliasing  none.
 #include "kernels/family.h"
 
@@ -19,9 +19,9 @@ Shape pooling_shape(const Shape& x, const Window& window);
 
 // y = max over the window; padding is -infinity; of equal values, and of NaNs, the first in row-major window order
 struct MaxPoolForward {
-    ConstView x;       // [n, h, w, c] f32 bf16
-    View y;            // [n, p, q, c] as x
-    View index;        // [n, p, q, c] i32: h' w + w' of the maximum, kept for the gradient
+    ConstView x;  // [n, h, w, c] f32 bf16
+    View y;       // [n, p, q, c] as x
+    View index;   // [n, p, q, c] i32: h' w + w' of the maximum, kept for the gradient
     Window window;
 };
 // dx[n, index, c] += dy
@@ -33,37 +33,37 @@ struct MaxPoolBackward {
 
 // y = sum over the window / (kernel_h kernel_w), or / the number of pixels inside the image
 struct AvgPoolForward {
-    ConstView x;       // [n, h, w, c] f32 bf16
-    View y;            // [n, p, q, c]
+    ConstView x;  // [n, h, w, c] f32 bf16
+    View y;       // [n, p, q, c]
     Window window;
     bool count_include_pad = true;
 };
 struct AvgPoolBackward {
-    ConstView dy;      // [n, p, q, c]
-    Out dx;            // [n, h, w, c]
+    ConstView dy;  // [n, p, q, c]
+    Out dx;        // [n, h, w, c]
     Window window;
     bool count_include_pad = true;
 };
 
 // y[n,c] = sum_{h,w} x[n,h,w,c] / (h w)
 struct GlobalAvgPoolForward {
-    ConstView x;       // [n, h, w, c] f32 bf16
-    View y;            // [n, c]
+    ConstView x;  // [n, h, w, c] f32 bf16
+    View y;       // [n, c]
 };
 struct GlobalAvgPoolBackward {
-    ConstView dy;      // [n, c]
-    Out dx;            // [n, h, w, c]
+    ConstView dy;  // [n, c]
+    Out dx;        // [n, h, w, c]
 };
 
-// y[n,i,j,lo+c] = x[n, i stride, j stride, c], other channels 0; lo = (k - c) / 2 rounded down.   He et al. 2016, option A
+// y[n,i,j,lo+c] = x[n, i stride, j stride, c], other channels 0; lo = (k - c) / 2 rounded down.   (He 2016: option A)
 struct ShortcutAForward {
-    ConstView x;       // [n, h, w, c] f32 bf16
-    View y;            // [n, ceil(h / stride), ceil(w / stride), k >= c]
+    ConstView x;  // [n, h, w, c] f32 bf16
+    View y;       // [n, ceil(h / stride), ceil(w / stride), k >= c]
     std::int64_t stride = 2;
 };
 struct ShortcutABackward {
-    ConstView dy;      // [n, ceil(h / stride), ceil(w / stride), k]
-    Out dx;            // [n, h, w, c]
+    ConstView dy;  // [n, ceil(h / stride), ceil(w / stride), k]
+    Out dx;        // [n, h, w, c]
     std::int64_t stride = 2;
 };
 

@@ -1,9 +1,10 @@
 #pragma once
-// Random numbers by Philox4x32-10 (kernels/philox.h) and what dropout does with them. Bodies: reference/ cpu/ random.cpp
-// Cases: cases/random.cpp
+// Random numbers by Philox4x32-10 (kernels/philox.h) and what dropout does with them.
+// Bodies: reference/ cpu/ random.cpp   Cases: cases/random.cpp
 //
-//   Element i of a tensor takes word i % 4 of philox({i / 4, high bits of i / 4, position[0], position[1]}, key): the same
-//   bits on every backend. `position` is memory, not a value: it changes from step to step (engine: epoch and step).
+//   Element i of a tensor takes word i % 4 of philox({i / 4, high bits of i / 4, position[0], position[1]}, key): the
+//   same bits on every backend. `position` is memory, not a value: it changes from step to step (engine: epoch and
+//   step).
 #include "kernels/family.h"
 #include "kernels/philox.h"
 
@@ -25,15 +26,15 @@ struct RandomMask {
 };
 // y = x mask / (1 - p): forward, and gradient with dy for x
 struct Dropout {
-    ConstView x;         // any shape, f32 bf16
-    ConstView mask;      // as x, u8: 1 keeps
-    Out y;               // as x
-    double p = 0.5;      // 0 <= p < 1
+    ConstView x;     // any shape, f32 bf16
+    ConstView mask;  // as x, u8: 1 keeps
+    Out y;           // as x
+    double p = 0.5;  // 0 <= p < 1
 };
 
-#define BKD_RANDOM_OPS(OP)              \
-    OP(random_uniform, RandomUniform)   \
-    OP(random_mask, RandomMask)         \
+#define BKD_RANDOM_OPS(OP)            \
+    OP(random_uniform, RandomUniform) \
+    OP(random_mask, RandomMask)       \
     OP(dropout, Dropout)
 BKD_FAMILY(Random, BKD_RANDOM_OPS)
 

@@ -23,33 +23,33 @@ Shape reduced_shape(const Shape& x, Axes axes);
 
 // y = factor sum of x over axes, which vanish from the shape
 struct Sum {
-    ConstView x;       // f32 bf16
-    Out y;             // reduced_shape(x, axes), as x
+    ConstView x;  // f32 bf16
+    Out y;        // reduced_shape(x, axes), as x
     Axes axes;
     double factor = 1;
 };
 // y[i] = factor x[i without axes]: the gradient of sum
 struct Broadcast {
-    ConstView x;       // reduced_shape(y, axes), f32 bf16
-    Out y;             // as x
+    ConstView x;  // reduced_shape(y, axes), f32 bf16
+    Out y;        // as x
     Axes axes;
     double factor = 1;
 };
 // y[c] = sum of x[..., c] over all other axes: the gradient of a bias
 struct ColumnSum {
-    ConstView x;       // [..., c] f32 bf16
-    Out y;             // [c]      f32
+    ConstView x;  // [..., c] f32 bf16
+    Out y;        // [c]      f32
 };
 // count[0] = how many values of x are NaN or infinite
 struct CountNonfinite {
-    ConstView x;       // f32 bf16
-    View count;        // [1] i32
+    ConstView x;  // f32 bf16
+    View count;   // [1] i32
 };
 
-#define BKD_REDUCTION_OPS(OP)                \
-    OP(sum, Sum)                             \
-    OP(broadcast, Broadcast)                 \
-    OP(column_sum, ColumnSum)                \
+#define BKD_REDUCTION_OPS(OP) \
+    OP(sum, Sum)              \
+    OP(broadcast, Broadcast)  \
+    OP(column_sum, ColumnSum) \
     OP(count_nonfinite, CountNonfinite)
 BKD_FAMILY(Reduction, BKD_REDUCTION_OPS)
 

@@ -7,9 +7,9 @@ namespace bkd::kernels {
 
 // y[b,k] = max over l of x[b,l,k]; of equal values, and of NaNs, the first in time
 struct MaxOverTimeForward {
-    ConstView x;       // [b, l >= 1, k] f32 bf16
-    View y;            // [b, k]    as x
-    View index;        // [b, k]    i32, kept for the gradient
+    ConstView x;  // [b, l >= 1, k] f32 bf16
+    View y;       // [b, k]    as x
+    View index;   // [b, k]    i32, kept for the gradient
 };
 // dx[b, index[b,k], k] = dy[b,k], all else 0
 struct MaxOverTimeBackward {
@@ -17,8 +17,8 @@ struct MaxOverTimeBackward {
     Out dx;               // [b, l, k]
 };
 
-#define BKD_SEQUENCE_OPS(OP)                       \
-    OP(max_over_time_forward, MaxOverTimeForward)  \
+#define BKD_SEQUENCE_OPS(OP)                      \
+    OP(max_over_time_forward, MaxOverTimeForward) \
     OP(max_over_time_backward, MaxOverTimeBackward)
 BKD_FAMILY(Sequence, BKD_SEQUENCE_OPS)
 

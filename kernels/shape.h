@@ -14,7 +14,9 @@ public:
     static constexpr int max_rank = 5;
 
     Shape() = default;
-    Shape(std::initializer_list<std::int64_t> extents) { for (const std::int64_t e : extents) push(e); }
+    Shape(std::initializer_list<std::int64_t> extents) {
+        for (const std::int64_t e : extents) push(e);
+    }
 
     int rank() const { return rank_; }
     // Extent of axis i; a negative i counts from the end: shape[-1] is the innermost.
@@ -36,7 +38,8 @@ public:
     }
     bool operator==(const Shape& other) const {
         if (rank_ != other.rank_) return false;
-        for (int i = 0; i < rank_; ++i) if ((*this)[i] != other[i]) return false;
+        for (int i = 0; i < rank_; ++i)
+            if ((*this)[i] != other[i]) return false;
         return true;
     }
     std::string str() const {

@@ -2,8 +2,7 @@
 
 namespace bkd {
 
-#define BKD_NETWORK(name, builder, summary) \
-    std::unique_ptr<Network> make_##builder(const NetworkOptions&);
+#define BKD_NETWORK(name, builder, summary) std::unique_ptr<Network> make_##builder(const NetworkOptions&);
 #include "models/list.inc"
 #undef BKD_NETWORK
 
@@ -21,9 +20,12 @@ std::unique_ptr<Network> make_network(const NetworkOptions& options) {
 #include "models/list.inc"
 #undef BKD_NETWORK
     std::string names;
-    for (const NetworkEntry& entry : network_list()) names += fmt::format("{}{}", names.empty() ? "" : ", ", entry.name);
-    throw InputError({.id = 304, .what = fmt::format("no network is called \"{}\"", printable(options.name)),
-                      .at = "model.name", .try_ = "one of: " + names});
+    for (const NetworkEntry& entry : network_list())
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", entry.name);
+    throw InputError({.id = 304,
+                      .what = fmt::format("no network is called \"{}\"", printable(options.name)),
+                      .at = "model.name",
+                      .try_ = "one of: " + names});
 }
 
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Network: a trunk that turns a batch into features, and heads that turn features into logits. Networks are built by name
-// (list.inc); a method that needs more than one head or branch names them.
+// Network: a trunk that turns a batch into features, and heads that turn features into logits. Networks are built by
+// name (list.inc); a method that needs more than one head or branch names them.
 #include "engine/parameter.h"
 
 #include <memory>
@@ -13,10 +13,10 @@ namespace bkd {
 struct NetworkOptions {
     std::string name = "resnet32";
     std::int64_t classes = 10;
-    std::int64_t channels = 3;                // of the input images
-    std::string classifier = "linear";        // or "cosine"
+    std::int64_t channels = 3;          // of the input images
+    std::string classifier = "linear";  // or "cosine"
     double cosine_scale = 30;
-    std::int64_t width = 16;                  // of the first stage of a CIFAR ResNet
+    std::int64_t width = 16;  // of the first stage of a CIFAR ResNet
     // TextCNN: table of `vocabulary` rows of `embedding` numbers, `filters` of each of `kernels` widths
     std::int64_t vocabulary = 0, embedding = 300, filters = 100, text_padding = 0;
     std::vector<std::int64_t> kernels{3, 4, 5};
@@ -50,8 +50,8 @@ private:
     NetworkOptions options_;
 };
 
-// Builds a network; its parameters have no memory until parameters().materialise(). InputError E0304 for an unknown name,
-// with the list.
+// Builds a network; its parameters have no memory until parameters().materialise(). InputError E0304 for an unknown
+// name, with the list.
 std::unique_ptr<Network> make_network(const NetworkOptions& options);
 
 struct NetworkEntry {

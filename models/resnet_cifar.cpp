@@ -7,7 +7,8 @@
 //   head    mean over the pixels, linear 4w -> classes (or scaled cosines without bias)
 //
 //   block   conv 3x3 (stride s) - BN - ReLU - conv 3x3 - BN - add shortcut - ReLU; no convolution has a bias.
-//   The shortcut is the identity, or option A: every second pixel, zero channels before and after; it has no parameters.
+//   The shortcut is the identity, or option A: every second pixel, zero channels before and after; it has no
+//   parameters.
 // Weights start as N(0, 2 / fan_in), the classifier's too.
 #include "engine/layers/batch_norm.h"
 #include "engine/layers/conv.h"
@@ -57,10 +58,14 @@ public:
         for (const std::int64_t stage : {1, 2, 3}) {
             const std::int64_t out = o.width << (stage - 1);
             for (std::int64_t k = 0; k < blocks; ++k, in = out)
-                blocks_.emplace_back(parameters_, fmt::format("layer{}.{}", stage, k), in, out, stage > 1 && k == 0 ? 2 : 1);
+                blocks_.emplace_back(parameters_, fmt::format("layer{}.{}", stage, k), in, out,
+                                     stage > 1 && k == 0 ? 2 : 1);
         }
-        if (o.classifier == "cosine") cosine_.emplace(parameters_, "linear", in, o.classes, o.cosine_scale);
-        else linear_.emplace(parameters_, "linear", in, o.classes, Init::normal(std::sqrt(2.0 / static_cast<double>(in))));
+        if (o.classifier == "cosine")
+            cosine_.emplace(parameters_, "linear", in, o.classes, o.cosine_scale);
+        else
+            linear_.emplace(parameters_, "linear", in, o.classes,
+                            Init::normal(std::sqrt(2.0 / static_cast<double>(in))));
     }
 
     Tensor features(Context& ctx, const Tensor& images, int) const override {
@@ -91,8 +96,10 @@ std::unique_ptr<Network> make_resnet_cifar(const NetworkOptions& options) {
     std::from_chars(digits.data(), digits.data() + digits.size(), depth);
     BKD_CHECK(depth >= 8 && (depth - 2) % 6 == 0, "depth {} is not 6n + 2", depth);
     if (options.classifier != "linear" && options.classifier != "cosine")
-        throw InputError({.id = 304, .what = fmt::format("no classifier is called \"{}\"", printable(options.classifier)),
-                          .at = "model.classifier", .try_ = "linear or cosine"});
+        throw InputError({.id = 304,
+                          .what = fmt::format("no classifier is called \"{}\"", printable(options.classifier)),
+                          .at = "model.classifier",
+                          .try_ = "linear or cosine"});
     return std::make_unique<ResNetCifar>(options, depth);
 }
 

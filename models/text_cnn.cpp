@@ -1,10 +1,11 @@
 // TextCNN with one layer of convolutions over time (Kim 2014):
 //
-//   tokens [n, l] -> embedding [n, l, d] -> for each width h: convolution over time, h d -> F, bias, ReLU, max over time
+//   tokens [n, l] -> embedding [n, l, d] -> for each width h: convolution over time h d -> F, bias, ReLU, max
 //   -> all F x widths joined -> dropout -> linear -> classes
 //
-// Names: embedding.weight (row 0 pads), convs.<i>.{weight,bias}, linear.{weight,bias}. Weights start as PyTorch's layers do:
-// U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)); the embedding as N(0, 1) with a zero row 0.
+// Names: embedding.weight (row 0 pads), convs.<i>.{weight,bias}, linear.{weight,bias}. Weights start as PyTorch's
+// layers do: U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)); the embedding as N(0, 1) with a zero row 0.
+#include "models/text_cnn.h"
 #include "engine/layers/linear.h"
 #include "engine/ops/activation.h"
 #include "engine/ops/convolution.h"
@@ -12,7 +13,6 @@
 #include "engine/ops/embedding.h"
 #include "engine/ops/random.h"
 #include "engine/ops/sequence.h"
-#include "models/text_cnn.h"
 
 #include <array>
 #include <cmath>
@@ -44,7 +44,8 @@ TextCnn::TextCnn(const NetworkOptions& o)
                                              .shape = {o.filters, o.kernels[i], o.embedding},
                                              .init = Init::uniform(-bound, bound),
                                              .file_layout = FileLayout::plain});
-        Parameter& bias = parameters_.add({.name = name + ".bias", .shape = {o.filters}, .init = Init::uniform(-bound, bound)});
+        Parameter& bias =
+            parameters_.add({.name = name + ".bias", .shape = {o.filters}, .init = Init::uniform(-bound, bound)});
         filters_.push_back({&weight, &bias});
     }
     const std::int64_t width = feature_width();
@@ -57,7 +58,8 @@ Tensor TextCnn::pooled(Context& ctx, const Tensor& tokens) const {
     std::vector<Tensor> maxima;
     maxima.reserve(filters_.size());
     for (const Filter& filter : filters_) {
-        const Tensor activity = relu(ctx, text_conv(ctx, words, filter.weight->value, filter.bias->value, options().text_padding));
+        const Tensor activity =
+            relu(ctx, text_conv(ctx, words, filter.weight->value, filter.bias->value, options().text_padding));
         maxima.push_back(max_over_time(ctx, activity));
     }
     return concat(ctx, maxima, 1);

@@ -11,7 +11,9 @@
 namespace bkd {
 namespace {
 
-std::string percent(const std::optional<double>& value) { return value && *value == *value ? fmt::format("{:.2f}", *value) : "-"; }
+std::string percent(const std::optional<double>& value) {
+    return value && *value == *value ? fmt::format("{:.2f}", *value) : "-";
+}
 
 // "teacher.last" of ".../teacher.last.safetensors"
 std::string short_name(const std::string& path) { return printable(std::filesystem::path(path).stem().string()); }
@@ -44,12 +46,16 @@ private:
 
 }
 
-void print_eval(std::FILE* out, const std::vector<EvaluatedModel>& models, const std::string& split, bool per_class, bool confusion) {
+void print_eval(std::FILE* out, const std::vector<EvaluatedModel>& models, const std::string& split, bool per_class,
+                bool confusion) {
     const ModelEvaluation& first = models.front().result;
-    fmt::print(out, "{} of {}, {} samples, network {}\n", split, first.data, first.evaluation.metrics.count, first.network);
+    fmt::print(out, "{} of {}, {} samples, network {}\n", split, first.data, first.evaluation.metrics.count,
+               first.network);
     Table table(out, models);
     table.head();
-    const auto metric = [](auto member) { return [member](const ModelEvaluation& m) -> std::optional<double> { return m.evaluation.metrics.*member; }; };
+    const auto metric = [](auto member) {
+        return [member](const ModelEvaluation& m) -> std::optional<double> { return m.evaluation.metrics.*member; };
+    };
     table.row("top-1", metric(&Metrics::top1));
     table.row("top-5", metric(&Metrics::top5));
     table.row("balanced", metric(&Metrics::balanced));
@@ -57,39 +63,62 @@ void print_eval(std::FILE* out, const std::vector<EvaluatedModel>& models, const
         if (first.class_counts.empty()) break;
         std::size_t classes = 0;
         for (const std::int64_t n : first.class_counts) classes += shot_of(n, {}) == shot;
-        table.row(fmt::format("{} ({} classes)", name_of(shot), classes), [shot](const ModelEvaluation& m) { return m.evaluation.metrics.shot(shot); });
+        table.row(fmt::format("{} ({} classes)", name_of(shot), classes),
+                  [shot](const ModelEvaluation& m) { return m.evaluation.metrics.shot(shot); });
     }
     if (per_class)
         for (std::size_t c = 0; c < first.class_names.size(); ++c)
-            table.row(fmt::format("{:>4} {}{}", c, printable(first.class_names[c]), c < first.class_counts.size() ? fmt::format(", {} trained", first.class_counts[c]) : ""),
-                      [c](const ModelEvaluation& m) -> std::optional<double> { return m.evaluation.metrics.per_class.at(c); });
+            table.row(
+                fmt::format("{:>4} {}{}", c, printable(first.class_names[c]),
+                            c < first.class_counts.size() ? fmt::format(", {} trained", first.class_counts[c]) : ""),
+                [c](const ModelEvaluation& m) -> std::optional<double> {
+                    return m.evaluation.metrics.per_class.at(c);
+                });
     for (const EvaluatedModel& m : models)
         fmt::print(out, "{}: {} of {} correct, mean cross-entropy {:.6f}\n", short_name(m.path),
-                   std::accumulate(m.result.evaluation.metrics.class_hits.begin(), m.result.evaluation.metrics.class_hits.end(), std::int64_t{0}),
+                   std::accumulate(m.result.evaluation.metrics.class_hits.begin(),
+                                   m.result.evaluation.metrics.class_hits.end(), std::int64_t{0}),
                    m.result.evaluation.metrics.count, m.result.evaluation.metrics.loss);
     if (confusion) {
         const Metrics& metrics = models.back().result.evaluation.metrics;
         const std::size_t classes = models.back().result.class_names.size();
-        fmt::print(out, "confusion of {}: a row for each true class, a column for each predicted one\n", short_name(models.back().path));
+        fmt::print(out, "confusion of {}: a row for each true class, a column for each predicted one\n",
+                   short_name(models.back().path));
         for (std::size_t t = 0; t < classes; ++t) {
-            for (std::size_t p = 0; p < classes; ++p) fmt::print(out, "{}{:>5}", p ? " " : "", metrics.confusion[t * classes + p]);
+            for (std::size_t p = 0; p < classes; ++p)
+                fmt::print(out, "{}{:>5}", p ? " " : "", metrics.confusion[t * classes + p]);
             fmt::print(out, "\n");
         }
     }
 }
 
 Json eval_json(const std::vector<EvaluatedModel>& models, const std::string& split) {
-    const auto number = [](const std::optional<double>& value) { return value && *value == *value ? Json(*value) : Json(); };
+    const auto number = [](const std::optional<double>& value) {
+        return value && *value == *value ? Json(*value) : Json();
+    };
     Json::Array all;
     for (const EvaluatedModel& m : models) {
         const Metrics& x = m.result.evaluation.metrics;
         Json::Array per_class;
         for (const double accuracy : x.per_class) per_class.push_back(number(accuracy));
-        all.push_back(Json::Object{{"model", m.path}, {"network", m.result.network}, {"data", m.result.data}, {"split", split}, {"n", x.count},
-                                   {"loss", x.loss}, {"top1", x.top1}, {"top5", number(x.top5)}, {"balanced", x.balanced}, {"macro_f1", x.macro_f1},
-                                   {"many", number(x.shot(Shot::many))}, {"medium", number(x.shot(Shot::medium))}, {"few", number(x.shot(Shot::few))},
-                                   {"nonfinite", x.nonfinite}, {"classes", Json::array(m.result.class_names)}, {"class_counts", Json::array(m.result.class_counts)},
-                                   {"per_class", per_class}, {"confusion", Json::array(x.confusion)}});
+        all.push_back(Json::Object{{"model", m.path},
+                                   {"network", m.result.network},
+                                   {"data", m.result.data},
+                                   {"split", split},
+                                   {"n", x.count},
+                                   {"loss", x.loss},
+                                   {"top1", x.top1},
+                                   {"top5", number(x.top5)},
+                                   {"balanced", x.balanced},
+                                   {"macro_f1", x.macro_f1},
+                                   {"many", number(x.shot(Shot::many))},
+                                   {"medium", number(x.shot(Shot::medium))},
+                                   {"few", number(x.shot(Shot::few))},
+                                   {"nonfinite", x.nonfinite},
+                                   {"classes", Json::array(m.result.class_names)},
+                                   {"class_counts", Json::array(m.result.class_counts)},
+                                   {"per_class", per_class},
+                                   {"confusion", Json::array(x.confusion)}});
     }
     return Json::Object{{"schema", "bkd.eval/1"}, {"models", all}};
 }
@@ -106,7 +135,10 @@ bool meets(const Metrics& metrics, const std::string& expectation) {
         if (is_number && name == "balanced") return metrics.balanced >= least;
         if (is_number && name == "top5" && metrics.top5) return *metrics.top5 >= least;
     }
-    throw InputError({.id = 203, .what = fmt::format("--expect takes top1>=N, top5>=N or balanced>=N, got \"{}\"", printable(expectation)), .at = "option --expect"});
+    throw InputError(
+        {.id = 203,
+         .what = fmt::format("--expect takes top1>=N, top5>=N or balanced>=N, got \"{}\"", printable(expectation)),
+         .at = "option --expect"});
 }
 
 }

@@ -8,15 +8,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <csignal>
+#include <cstdio>
 #include <new>
 #include <system_error>
 
 namespace bkd {
 
-#define BKD_VERB(word, function, summary) \
-    int run_##function(const std::vector<std::string>& arguments);
+#define BKD_VERB(word, function, summary) int run_##function(const std::vector<std::string>& arguments);
 #include "tools/list.inc"
 #undef BKD_VERB
 
@@ -32,19 +31,17 @@ std::span<const Verb> verbs() {
 namespace {
 
 void print_help() {
-    std::puts(
-        "bkd: balanced knowledge distillation for long-tailed learning, from scratch\n"
-        "\n"
-        "usage: bkd VERB [RECIPE|PATHS] [key=value ...] [--options]\n");
+    std::puts("bkd: balanced knowledge distillation for long-tailed learning, from scratch\n"
+              "\n"
+              "usage: bkd VERB [RECIPE|PATHS] [key=value ...] [--options]\n");
     for (const Verb& verb : verbs()) std::printf("  %-10s %s\n", verb.name, verb.summary);
-    std::puts(
-        "\n"
-        "  bkd train fashion_mnist_lt_100_bkd       a teacher by cross-entropy, then a balanced student\n"
-        "  bkd train cifar10_lt_100_resnet8_bkd data.root=../shared/data --seed 2\n"
-        "  bkd data stats fashion_mnist --imbalance long_tailed --ratio 100\n"
-        "  bkd check-ops --device cpu\n"
-        "\n"
-        "bkd VERB --help says what a verb takes; README.md and docs/ say why.");
+    std::puts("\n"
+              "  bkd train fashion_mnist_lt_100_bkd       a teacher by cross-entropy, then a balanced student\n"
+              "  bkd train cifar10_lt_100_resnet8_bkd data.root=../shared/data --seed 2\n"
+              "  bkd data stats fashion_mnist --imbalance long_tailed --ratio 100\n"
+              "  bkd check-ops --device cpu\n"
+              "\n"
+              "bkd VERB --help says what a verb takes; README.md and docs/ say why.");
 }
 
 int run(const std::vector<std::string>& words) {
@@ -61,7 +58,8 @@ int run(const std::vector<std::string>& words) {
         std::vector<std::string> names;
         for (const Verb& v : verbs()) names.emplace_back(v.name);
         const std::string near = nearest_word(words[0], names);
-        throw InputError({.id = 201, .what = fmt::format("unknown verb \"{}\"", printable(words[0])),
+        throw InputError({.id = 201,
+                          .what = fmt::format("unknown verb \"{}\"", printable(words[0])),
                           .try_ = near.empty() ? "bkd --help" : fmt::format("bkd {} --help", near)});
     }
     return verb->run({words.begin() + 1, words.end()});
@@ -96,13 +94,17 @@ int main(int count, char** words) {
         bkd::print_error(error);
         return error.exit_code();
     } catch (const std::system_error& error) {
-        bkd::print_error(bkd::InputError({.id = 602, .what = fmt::format("writing the result failed: {}", error.what()), .at = "standard output"}));
+        bkd::print_error(bkd::InputError(
+            {.id = 602, .what = fmt::format("writing the result failed: {}", error.what()), .at = "standard output"}));
         return 6;
     } catch (const std::bad_alloc&) {
-        bkd::print_error(bkd::InputError({.id = 701, .what = "the machine has no memory left", .try_ = "a smaller batch.size"}));
+        bkd::print_error(
+            bkd::InputError({.id = 701, .what = "the machine has no memory left", .try_ = "a smaller batch.size"}));
         return 7;
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "\nbkd: internal error: %s\n  try: report it with the command and the output of bkd --version\n", error.what());
+        std::fprintf(stderr,
+                     "\nbkd: internal error: %s\n  try: report it with the command and the output of bkd --version\n",
+                     error.what());
         return 70;
     }
 }

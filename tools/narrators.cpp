@@ -31,8 +31,10 @@ public:
         const int room = std::max(0, std::min(40, terminal.columns - static_cast<int>(text.size()) - 4));
         const int full = state.steps > 0 ? static_cast<int>(room * state.step / state.steps) : 0;
         std::string bar;
-        for (int i = 0; i < room; ++i) bar += i < full ? (terminal.utf8 ? "\u2588" : "#") : (terminal.utf8 ? "\u2591" : ".");
-        fmt::print(stderr, "\r{} {}\033[K", bar, text.substr(0, static_cast<std::size_t>(std::max(terminal.columns - room - 2, 0))));
+        for (int i = 0; i < room; ++i)
+            bar += i < full ? (terminal.utf8 ? "\u2588" : "#") : (terminal.utf8 ? "\u2591" : ".");
+        fmt::print(stderr, "\r{} {}\033[K", bar,
+                   text.substr(0, static_cast<std::size_t>(std::max(terminal.columns - room - 2, 0))));
         std::fflush(stderr);
         is_drawn_ = true;
     }

@@ -1,9 +1,9 @@
 #pragma once
 // The command line of a verb: what it takes, and its help, said once. CLI11 is seen by options.cpp alone.
 //
-//   Options options("eval", "Metrics of a model on a split", {"bkd eval model.safetensors --data cifar10 --split test"});
+//   Options options("eval", "Metrics of a model on a split", {"bkd eval m.safetensors --data cifar10 --split test"});
 //   options.value("--split", split, "train or test");
-//   options.parse(arguments);                    InputError E0202 unknown option, E0203 bad value, E0204 twice, E0206 missing
+//   options.parse(arguments);   InputError E0202 unknown, E0203 bad value, E0204 twice, E0206 missing
 #include "kernels/backend.h"
 
 #include <memory>
@@ -27,9 +27,11 @@ public:
     // "--name" or "-n,--name". The value stays as it is when the option is not given; help shows it as the default.
     void flag(const std::string& names, bool& value, const std::string& help);
     void value(const std::string& names, std::string& value, const std::string& help);
-    void value(const std::string& names, std::int64_t& value, std::int64_t low, std::int64_t high, const std::string& help);
+    void value(const std::string& names, std::int64_t& value, std::int64_t low, std::int64_t high,
+               const std::string& help);
     void value(const std::string& names, double& value, double low, double high, const std::string& help);
-    void choice(const std::string& names, std::string& value, std::vector<std::string> choices, const std::string& help);
+    void choice(const std::string& names, std::string& value, std::vector<std::string> choices,
+                const std::string& help);
     // Everything that is no option: at least `fewest` words.
     void words(const std::string& name, std::vector<std::string>& words, std::size_t fewest, const std::string& help);
 

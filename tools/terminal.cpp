@@ -18,7 +18,8 @@ Terminal::Terminal() {
             break;
         }
     winsize size{};
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) columns = std::clamp<int>(size.ws_col, 40, 100);
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        columns = std::clamp<int>(size.ws_col, 40, 100);
 }
 
 }

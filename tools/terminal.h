@@ -6,7 +6,7 @@ struct Terminal {
     Terminal();
     bool is_terminal = false;  // standard error is one
     bool utf8 = false;
-    int columns = 80;          // of standard error, at most 100
+    int columns = 80;  // of standard error, at most 100
 };
 
 }

@@ -1,6 +1,6 @@
 #pragma once
-// A verb of the program: parses its words, calls one function of a floor below, prints. One file each in tools/verbs/, one
-// line in tools/list.inc.
+// A verb of the program: parses its words, calls one function of a floor below, prints. One file each in tools/verbs/,
+// one line in tools/list.inc.
 #include <span>
 #include <string>
 #include <vector>

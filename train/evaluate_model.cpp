@@ -79,7 +79,10 @@ ModelEvaluation evaluate_model(const EvaluateModelOptions& options) {
 
     for (const float d : deviation)
         if (!(d > 0) || !std::isfinite(d))
-            throw InputError({.id = 304, .what = fmt::format("a deviation of {} cannot be divided by", d), .at = options.model.string(), .try_ = "--std with numbers above 0"});
+            throw InputError({.id = 304,
+                              .what = fmt::format("a deviation of {} cannot be divided by", d),
+                              .at = options.model.string(),
+                              .try_ = "--std with numbers above 0"});
 
     Runtime runtime(options.device, {.threads = options.threads});
     const Context ctx(runtime);

@@ -16,7 +16,10 @@ std::string told_network(const ModelFile& file, const ImportModel& options) {
     if (!options.network.empty()) return options.network;
     const Json* name = file.facts && file.facts->network.is_object() ? file.facts->network.find("name") : nullptr;
     if (name == nullptr)
-        throw InputError({.id = 304, .what = "the file does not say which network it is", .at = options.from.string(), .try_ = "--network resnet32"});
+        throw InputError({.id = 304,
+                          .what = "the file does not say which network it is",
+                          .at = options.from.string(),
+                          .try_ = "--network resnet32"});
     return name->text();
 }
 
@@ -39,11 +42,12 @@ ImportedModel import_model(const ImportModel& options) {
         t.name = name;
     }
     const bool is_cosine = options.classifier == "cosine";
-    const std::unique_ptr<Network> network = make_network({.name = result.network,
-                                                           .classes = extent(file.tensors, "linear.weight", is_cosine ? 1 : 0),
-                                                           .channels = extent(file.tensors, "conv1.weight", 1),
-                                                           .classifier = options.classifier,
-                                                           .width = extent(file.tensors, "conv1.weight", 0)});
+    const std::unique_ptr<Network> network =
+        make_network({.name = result.network,
+                      .classes = extent(file.tensors, "linear.weight", is_cosine ? 1 : 0),
+                      .channels = extent(file.tensors, "conv1.weight", 1),
+                      .classifier = options.classifier,
+                      .width = extent(file.tensors, "conv1.weight", 0)});
     std::vector<ExpectedTensor> expected;
     for (const Parameter& p : network->parameters().all()) {
         expected.push_back({p.name, {}});
@@ -58,11 +62,16 @@ ImportedModel import_model(const ImportModel& options) {
     if (!options.data.empty()) {
         const ImageSet set = open_dataset(options.data, "auto", Split::test);
         facts.classes = set.class_names;
-        facts.preprocess = Json::Object{{"height", set.height}, {"width", set.width}, {"channels", set.channels},
-                                        {"mean", Json::array(set.mean)}, {"std", Json::array(set.deviation)}, {"resize", "none"}};
+        facts.preprocess = Json::Object{{"height", set.height},
+                                        {"width", set.width},
+                                        {"channels", set.channels},
+                                        {"mean", Json::array(set.mean)},
+                                        {"std", Json::array(set.deviation)},
+                                        {"resize", "none"}};
     }
     std::vector<TensorToStore> tensors;
-    for (const StoredTensor& t : file.tensors.tensors) tensors.push_back({t.name, t.type, t.shape, file.tensors.bytes(t)});
+    for (const StoredTensor& t : file.tensors.tensors)
+        tensors.push_back({t.name, t.type, t.shape, file.tensors.bytes(t)});
     result.tensors = static_cast<std::int64_t>(tensors.size());
     result.parameters = network->parameters().count();
     write_model_file(options.to, facts, std::move(tensors), options.overwrite);

@@ -23,7 +23,8 @@ struct ImportedModel {
     std::vector<std::pair<std::string, std::string>> renamed{};  // "module.conv1.weight" -> "conv1.weight"
 };
 
-// InputError E04nn for what does not fit the network, E0304 for a network that is not there or not told, E0607 if `to` exists.
+// InputError E04nn for what does not fit the network, E0304 for a network that is not there or not told, E0607 if `to`
+// exists.
 ImportedModel import_model(const ImportModel& options);
 
 }

@@ -18,7 +18,7 @@ using Kind = TomlValue::Kind;
     throw InputError({.id = id, .what = std::move(what), .why = std::string(why), .try_ = std::move(advice)});
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -91,7 +91,7 @@ double checked_number(const Key& key, std::string_view path, const TomlValue& va
 
 void check_path(std::string_view path, const std::string& text) {
     if (text.starts_with('~') || text.find('$') != std::string::npos)
-        fail(304, fmt::format("{} = {}: ~ and $ are not expanded", path, quoted(printable(text))),
+        fail(304, fmt::format("{} = {}: ~ and $ are not expanded", path, in_quotes(printable(text))),
              "a recipe means the same for everybody", "write the path out, or use BKD_DATA");
 }
 
@@ -156,13 +156,13 @@ std::string value_text(const Value& value) {
         std::string operator()(bool v) const { return v ? "true" : "false"; }
         std::string operator()(std::int64_t v) const { return fmt::format("{}", v); }
         std::string operator()(double v) const { return number_text(v); }
-        std::string operator()(const std::string& v) const { return quoted(v); }
+        std::string operator()(const std::string& v) const { return in_quotes(v); }
         std::string operator()(const std::vector<std::int64_t>& v) const {
             return fmt::format("[{}]", fmt::join(v, ", "));
         }
         std::string operator()(const std::vector<std::string>& v) const {
             std::vector<std::string> texts;
-            for (const std::string& text : v) texts.push_back(quoted(text));
+            for (const std::string& text : v) texts.push_back(in_quotes(text));
             return fmt::format("[{}]", fmt::join(texts, ", "));
         }
     };

@@ -31,9 +31,10 @@ struct Key {
     std::string_view choices = {};        // separated by blanks
     std::string_view later_choices = {};  // known, but not in this version
     std::string_view doc = {};            // one line
-    std::string_view source = {};         // whose value the default is: a section of the paper, a row of docs/paper-and-code.md
-    std::string_view why = {};            // the rule behind the range, for messages
-    std::string_view aliases = {};        // what others call it, for suggestions
+    std::string_view source =
+        {};                     // whose value the default is: a section of the paper, a row of docs/paper-and-code.md
+    std::string_view why = {};  // the rule behind the range, for messages
+    std::string_view aliases = {};  // what others call it, for suggestions
     KeyEffect effect = KeyEffect::result;
     KeyResume resume = KeyResume::fixed;
     bool is_required = false;

@@ -1,5 +1,6 @@
 #pragma once
-// Batch norm layer: "<name>.weight" (gamma), "<name>.bias" (beta) and the buffers "<name>.running_mean", "<name>.running_var".
+// Batch norm layer: "<name>.weight" (gamma), "<name>.bias" (beta) and the buffers "<name>.running_mean",
+// "<name>.running_var".
 #include "engine/ops/normalization.h"
 #include "engine/parameter.h"
 

@@ -1,6 +1,6 @@
 #pragma once
-// Classifier layers. Linear: "<name>.weight" [out, in] and "<name>.bias" [out]. CosineLinear: "<name>.weight", [out, in] in
-// memory and [in, out] in files (NormedLinear of LDAM-DRW and RIDE), no bias.
+// Classifier layers. Linear: "<name>.weight" [out, in] and "<name>.bias" [out]. CosineLinear: "<name>.weight", [out,
+// in] in memory and [in, out] in files (NormedLinear of LDAM-DRW and RIDE), no bias.
 #include "engine/ops/matmul.h"
 #include "engine/parameter.h"
 

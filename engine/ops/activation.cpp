@@ -16,9 +16,10 @@ Tensor relu(Context& ctx, const Tensor& x) {
 Tensor add_relu(Context& ctx, const Tensor& a, const Tensor& b) {
     Tensor y = ctx.empty_like(a);
     ctx.activation().add_relu_forward({.a = a, .b = b, .y = y});
-    ctx.record("add_relu", y, {a, b}, [y, to_a = a.slot(), to_b = b.slot()](Context& back, const Tensor& dy, Gradients& grad) {
-        back.activation().add_relu_backward({.dy = dy, .y = y, .da = grad.out(to_a), .db = grad.out(to_b)});
-    });
+    ctx.record("add_relu", y, {a, b},
+               [y, to_a = a.slot(), to_b = b.slot()](Context& back, const Tensor& dy, Gradients& grad) {
+                   back.activation().add_relu_backward({.dy = dy, .y = y, .da = grad.out(to_a), .db = grad.out(to_b)});
+               });
     return y;
 }
 

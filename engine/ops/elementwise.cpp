@@ -19,10 +19,11 @@ Tensor add(Context& ctx, const Tensor& a, const Tensor& b) {
 Tensor subtract(Context& ctx, const Tensor& a, const Tensor& b) {
     Tensor y = ctx.empty_like(a);
     ctx.elementwise().subtract({.a = a, .b = b, .y = y});
-    ctx.record("subtract", y, {a, b}, [to_a = a.slot(), to_b = b.slot()](Context& back, const Tensor& dy, Gradients& grad) {
-        if (Out da = grad.out(to_a)) back.elementwise().scale({.x = dy, .y = da});
-        if (Out db = grad.out(to_b)) back.elementwise().scale({.x = dy, .y = db, .factor = -1});
-    });
+    ctx.record("subtract", y, {a, b},
+               [to_a = a.slot(), to_b = b.slot()](Context& back, const Tensor& dy, Gradients& grad) {
+                   if (Out da = grad.out(to_a)) back.elementwise().scale({.x = dy, .y = da});
+                   if (Out db = grad.out(to_b)) back.elementwise().scale({.x = dy, .y = db, .factor = -1});
+               });
     return y;
 }
 
@@ -61,10 +62,11 @@ Tensor scale_rows(Context& ctx, const Tensor& x, const Tensor& factor) {
 Tensor bias_add(Context& ctx, const Tensor& x, const Tensor& bias) {
     Tensor y = ctx.empty_like(x);
     ctx.elementwise().bias_add({.x = x, .bias = bias, .y = y});
-    ctx.record("bias_add", y, {x, bias}, [to_x = x.slot(), to_bias = bias.slot()](Context& back, const Tensor& dy, Gradients& grad) {
-        if (Out dx = grad.out(to_x)) back.elementwise().scale({.x = dy, .y = dx});
-        if (Out db = grad.out(to_bias)) back.reduction().column_sum({.x = dy, .y = db});
-    });
+    ctx.record("bias_add", y, {x, bias},
+               [to_x = x.slot(), to_bias = bias.slot()](Context& back, const Tensor& dy, Gradients& grad) {
+                   if (Out dx = grad.out(to_x)) back.elementwise().scale({.x = dy, .y = dx});
+                   if (Out db = grad.out(to_bias)) back.reduction().column_sum({.x = dy, .y = db});
+               });
     return y;
 }
 
@@ -112,17 +114,22 @@ Tensor concat(Context& ctx, std::span<const Tensor> pieces, int axis) {
         ctx.elementwise().slice_scatter({.x = piece, .y = y, .axis = axis, .offset = offset});
         offset += piece.dim(axis);
     }
-    struct Piece { Slot to; std::int64_t extent = 0; };
+    struct Piece {
+        Slot to;
+        std::int64_t extent = 0;
+    };
     std::array<Piece, most> joined;
     for (std::size_t i = 0; i < pieces.size(); ++i) joined[i] = {pieces[i].slot(), pieces[i].dim(axis)};
     const auto slots = [&](std::size_t i) { return i < pieces.size() ? pieces[i].slot() : Slot(); };
-    ctx.record("concat", y, {slots(0), slots(1), slots(2), slots(3), slots(4), slots(5), slots(6), slots(7), slots(8), slots(9),
-                             slots(10), slots(11), slots(12), slots(13), slots(14), slots(15)},
+    ctx.record("concat", y,
+               {slots(0), slots(1), slots(2), slots(3), slots(4), slots(5), slots(6), slots(7), slots(8), slots(9),
+                slots(10), slots(11), slots(12), slots(13), slots(14), slots(15)},
                [=](Context& back, const Tensor& dy, Gradients& grad) {
                    std::int64_t first = 0;
                    for (const Piece& piece : joined) {
                        if (!piece.to) break;
-                       if (Out dx = grad.out(piece.to)) back.elementwise().slice_copy({.x = dy, .y = dx, .axis = axis, .offset = first});
+                       if (Out dx = grad.out(piece.to))
+                           back.elementwise().slice_copy({.x = dy, .y = dx, .axis = axis, .offset = first});
                        first += piece.extent;
                    }
                });
@@ -132,11 +139,12 @@ Tensor concat(Context& ctx, std::span<const Tensor> pieces, int axis) {
 // y = x    dx = dy
 Tensor reshape(Context& ctx, const Tensor& x, const Shape& shape) {
     Tensor y = ctx.runtime().tensors.alias(x, shape);
-    ctx.record("reshape", y, {x}, [to_x = x.slot(), from = x.shape()](Context& back, const Tensor& dy, Gradients& grad) {
-        if (grad.pass(to_x, dy, from)) return;
-        const Out dx = grad.out(to_x);
-        back.elementwise().scale({.x = dy, .y = dx.reshaped(dy.shape())});
-    });
+    ctx.record("reshape", y, {x},
+               [to_x = x.slot(), from = x.shape()](Context& back, const Tensor& dy, Gradients& grad) {
+                   if (grad.pass(to_x, dy, from)) return;
+                   const Out dx = grad.out(to_x);
+                   back.elementwise().scale({.x = dy, .y = dx.reshaped(dy.shape())});
+               });
     return y;
 }
 

@@ -4,7 +4,7 @@
 
 namespace bkd {
 
-Tensor add(Context& ctx, const Tensor& a, const Tensor& b);       // equal shapes, as the next two
+Tensor add(Context& ctx, const Tensor& a, const Tensor& b);  // equal shapes, as the next two
 Tensor subtract(Context& ctx, const Tensor& a, const Tensor& b);
 Tensor multiply(Context& ctx, const Tensor& a, const Tensor& b);
 Tensor scale(Context& ctx, const Tensor& x, double factor);

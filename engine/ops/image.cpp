@@ -24,7 +24,8 @@ Tensor mixup(Context& ctx, const Tensor& x, const Tensor& partner, const Tensor&
 }
 
 // target_n = lambda e_labels[n] + (1 - lambda) e_labels[partner[n]]
-Tensor mix_targets(Context& ctx, const Tensor& labels, const Tensor& partner, const Tensor& mix_lambda, std::int64_t classes) {
+Tensor mix_targets(Context& ctx, const Tensor& labels, const Tensor& partner, const Tensor& mix_lambda,
+                   std::int64_t classes) {
     Tensor target = ctx.empty({labels.dim(0), classes});
     ctx.image().mix_targets({.labels = labels, .partner = partner, .mix_lambda = mix_lambda, .target = target});
     return target;

@@ -10,6 +10,7 @@ Tensor crop_flip(Context& ctx, const Tensor& x, const Tensor& offset, const Tens
                  std::int64_t height, std::int64_t width);
 Tensor mixup(Context& ctx, const Tensor& x, const Tensor& partner, const Tensor& mix_lambda);
 // labels [n] -> [n, classes]
-Tensor mix_targets(Context& ctx, const Tensor& labels, const Tensor& partner, const Tensor& mix_lambda, std::int64_t classes);
+Tensor mix_targets(Context& ctx, const Tensor& labels, const Tensor& partner, const Tensor& mix_lambda,
+                   std::int64_t classes);
 
 }

@@ -22,8 +22,15 @@ Tensor gradient_memory(const Context& ctx, const Tensor& z) {
 Tensor cross_entropy(Context& ctx, const Tensor& z, const TargetTensors& targets, const CrossEntropyOptions& o) {
     const bool by_row = o.reduction == kernels::LossReduction::none;
     Tensor loss = ctx.empty({by_row ? z.dim(0) : 1}), dz = gradient_memory(ctx, z);
-    ctx.loss().cross_entropy({.z = z, .targets = targets.views(), .loss = loss, .dz = dz, .weight = o.weight,
-                              .shift = o.shift, .margin = o.margin, .scale = o.scale, .reduction = o.reduction});
+    ctx.loss().cross_entropy({.z = z,
+                              .targets = targets.views(),
+                              .loss = loss,
+                              .dz = dz,
+                              .weight = o.weight,
+                              .shift = o.shift,
+                              .margin = o.margin,
+                              .scale = o.scale,
+                              .reduction = o.reduction});
     record_loss(ctx, "cross_entropy", loss, z, dz);
     return loss;
 }
@@ -41,10 +48,19 @@ DistillationLoss distillation(Context& ctx, const Tensor& z, const Tensor& teach
                               const DistillationOptions& o) {
     DistillationLoss result{ctx.empty({1}), ctx.empty({1}), ctx.empty({1})};
     Tensor dz = gradient_memory(ctx, z);
-    ctx.loss().distillation({.z = z, .teacher = teacher, .targets = targets.views(), .log_omega = o.log_omega,
-                             .loss = result.loss, .ce = result.ce, .kl = result.kl, .dz = dz,
-                             .temperature = o.temperature, .kd_weight = o.kd_weight, .ce_weight = o.ce_weight,
-                             .form = o.form, .target_math = o.target_math});
+    ctx.loss().distillation({.z = z,
+                             .teacher = teacher,
+                             .targets = targets.views(),
+                             .log_omega = o.log_omega,
+                             .loss = result.loss,
+                             .ce = result.ce,
+                             .kl = result.kl,
+                             .dz = dz,
+                             .temperature = o.temperature,
+                             .kd_weight = o.kd_weight,
+                             .ce_weight = o.ce_weight,
+                             .form = o.form,
+                             .target_math = o.target_math});
     record_loss(ctx, o.log_omega ? "bkd_loss" : "kd_loss", result.loss, z, dz);
     return result;
 }

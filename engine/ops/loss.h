@@ -1,5 +1,6 @@
 #pragma once
-// Losses: one kernel computes value and gradient; the rule only scales it by the upstream gradient. Formulas: kernels/loss.h
+// Losses: one kernel computes value and gradient; the rule only scales it by the upstream gradient.
+// Formulas: kernels/loss.h
 #include "engine/context.h"
 
 namespace bkd {
@@ -16,14 +17,15 @@ struct TargetTensors {
 };
 
 struct CrossEntropyOptions {
-    Tensor weight{};   // [c]
-    Tensor shift{};    // [c]  added to the scaled logits
-    Tensor margin{};   // [c]  subtracted from the label's logit
+    Tensor weight{};  // [c]
+    Tensor shift{};   // [c]  added to the scaled logits
+    Tensor margin{};  // [c]  subtracted from the label's logit
     double scale = 1;
     kernels::LossReduction reduction = kernels::LossReduction::mean;
 };
 // z [n, c] -> [1], or [n] without reduction.       paper: Eq. 1; with weight Eq. 3
-Tensor cross_entropy(Context& ctx, const Tensor& z, const TargetTensors& targets, const CrossEntropyOptions& options = {});
+Tensor cross_entropy(Context& ctx, const Tensor& z, const TargetTensors& targets,
+                     const CrossEntropyOptions& options = {});
 
 // z [n, c], labels [n], weight [c] or empty -> [1]
 Tensor focal_loss(Context& ctx, const Tensor& z, const Tensor& labels, double gamma, const Tensor& weight = {});

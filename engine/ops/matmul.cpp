@@ -23,12 +23,16 @@ Tensor matmul(Context& ctx, const Tensor& a, bool transpose_a, const Tensor& b, 
     ctx.matmul().gemm({.a = a, .transpose_a = transpose_a, .b = b, .transpose_b = transpose_b, .out = y});
     ctx.record("matmul", y, {a, b}, [=](Context& back, const Tensor& dy, Gradients& grad) {
         if (Out da = grad.out(a)) {
-            if (transpose_a) back.matmul().gemm({.a = b, .transpose_a = transpose_b, .b = dy, .transpose_b = true, .out = da});
-            else back.matmul().gemm({.a = dy, .b = b, .transpose_b = !transpose_b, .out = da});
+            if (transpose_a)
+                back.matmul().gemm({.a = b, .transpose_a = transpose_b, .b = dy, .transpose_b = true, .out = da});
+            else
+                back.matmul().gemm({.a = dy, .b = b, .transpose_b = !transpose_b, .out = da});
         }
         if (Out db = grad.out(b)) {
-            if (transpose_b) back.matmul().gemm({.a = dy, .transpose_a = true, .b = a, .transpose_b = transpose_a, .out = db});
-            else back.matmul().gemm({.a = a, .transpose_a = !transpose_a, .b = dy, .out = db});
+            if (transpose_b)
+                back.matmul().gemm({.a = dy, .transpose_a = true, .b = a, .transpose_b = transpose_a, .out = db});
+            else
+                back.matmul().gemm({.a = a, .transpose_a = !transpose_a, .b = dy, .out = db});
         }
     });
     return y;
@@ -40,8 +44,15 @@ Tensor cosine_linear(Context& ctx, const Tensor& x, const Tensor& w, double scal
     Tensor x_norm = ctx.empty({x.dim(0)}), w_norm = ctx.empty({w.dim(0)});
     ctx.matmul().cosine_linear_forward({.x = x, .w = w, .y = y, .x_norm = x_norm, .w_norm = w_norm, .scale = scale});
     ctx.record("cosine_linear", y, {x, w}, [=](Context& back, const Tensor& dy, Gradients& grad) {
-        back.matmul().cosine_linear_backward({.dy = dy, .y = y, .x = x, .w = w, .x_norm = x_norm, .w_norm = w_norm,
-                                              .dx = grad.out(x), .dw = grad.out(w), .scale = scale});
+        back.matmul().cosine_linear_backward({.dy = dy,
+                                              .y = y,
+                                              .x = x,
+                                              .w = w,
+                                              .x_norm = x_norm,
+                                              .w_norm = w_norm,
+                                              .dx = grad.out(x),
+                                              .dw = grad.out(w),
+                                              .scale = scale});
     });
     return y;
 }

@@ -18,7 +18,8 @@ Tensor avg_pool(Context& ctx, const Tensor& x, const kernels::Window& window, bo
     Tensor y = ctx.empty(kernels::pooling_shape(x.shape(), window), x.dtype());
     ctx.pooling().avg_pool_forward({.x = x, .y = y, .window = window, .count_include_pad = count_include_pad});
     ctx.record("avg_pool", y, {x}, [=, to_x = x.slot()](Context& back, const Tensor& dy, Gradients& grad) {
-        back.pooling().avg_pool_backward({.dy = dy, .dx = grad.out(to_x), .window = window, .count_include_pad = count_include_pad});
+        back.pooling().avg_pool_backward(
+            {.dy = dy, .dx = grad.out(to_x), .window = window, .count_include_pad = count_include_pad});
     });
     return y;
 }

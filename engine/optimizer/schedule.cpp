@@ -27,13 +27,18 @@ double Schedule::at(std::int64_t epoch, std::int64_t step) const {
     const auto e = static_cast<double>(epoch);
     double rate = base;
     switch (kind) {
-        case Kind::constant: break;
-        case Kind::step: rate = base * std::pow(gamma, std::floor(e / step_epochs)); break;
+        case Kind::constant:
+            break;
+        case Kind::step:
+            rate = base * std::pow(gamma, std::floor(e / step_epochs));
+            break;
         case Kind::multistep:
             rate = base * std::pow(gamma, static_cast<double>(std::count_if(milestones.begin(), milestones.end(),
                                                                             [&](double m) { return e >= m; })));
             break;
-        case Kind::cosine: rate = cosine(base, minimum, (e + cosine_offset) / epochs); break;
+        case Kind::cosine:
+            rate = cosine(base, minimum, (e + cosine_offset) / epochs);
+            break;
         case Kind::cosine_step:
             rate = cosine(base, minimum, static_cast<double>(step) / (epochs * static_cast<double>(steps_per_epoch)));
             break;

@@ -9,16 +9,16 @@ namespace bkd {
 struct Schedule {
     enum class Kind : std::uint8_t { constant, step, multistep, cosine, cosine_step };
     Kind kind = Kind::constant;
-    double base = 0.1;                  // lr0
-    double gamma = 0.1;                 // step, multistep: factor of each decay
-    double step_epochs = 30;            // step: epochs between decays
-    std::vector<double> milestones{};   // multistep: epochs at which gamma applies once more
-    double minimum = 0;                 // cosine: lr at the end
-    double cosine_offset = 0;           // cosine: 0, or 1 for schedulers that step before the epoch
-    double warmup_epochs = 0;           // whole W: lr0 (e + 1) / W for e < W; else by step: min(1, (s + 1) / floor(W S))
-    double warmup_from = 0;             // the factor rises from here: f + (1 - f) of the above
-    double epochs = 1;                  // E
-    std::int64_t steps_per_epoch = 1;   // S
+    double base = 0.1;                 // lr0
+    double gamma = 0.1;                // step, multistep: factor of each decay
+    double step_epochs = 30;           // step: epochs between decays
+    std::vector<double> milestones{};  // multistep: epochs at which gamma applies once more
+    double minimum = 0;                // cosine: lr at the end
+    double cosine_offset = 0;          // cosine: 0, or 1 for schedulers that step before the epoch
+    double warmup_epochs = 0;          // whole W: lr0 (e + 1) / W for e < W; else by step: min(1, (s + 1) / floor(W S))
+    double warmup_from = 0;            // the factor rises from here: f + (1 - f) of the above
+    double epochs = 1;                 // E
+    std::int64_t steps_per_epoch = 1;  // S
 
     // Learning rate of global step s (from 0) in epoch e; in double.
     //   step       lr0 gamma^floor(e / step)          multistep  lr0 gamma^#{m : e >= m}

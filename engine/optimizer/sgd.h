@@ -1,5 +1,6 @@
 #pragma once
-// Stochastic gradient descent in PyTorch's convention (kernels/optimizer.h has the formula): one launch for all parameters.
+// Stochastic gradient descent in PyTorch's convention (kernels/optimizer.h has the formula): one launch for all
+// parameters.
 #include "engine/parameter.h"
 
 namespace bkd {
@@ -14,7 +15,8 @@ class Sgd {
 public:
     // The velocity starts at zero. Frozen parameters have no group: call again after Parameters::regroup().
     Sgd(const Context& ctx, Parameters& parameters, const SgdOptions& options);
-    // Moves the parameters along their gradients. learning_rate is memory, [1], so that a captured step sees its changes.
+    // Moves the parameters along their gradients. learning_rate is memory, [1], so that a captured step sees its
+    // changes.
     void step(const Context& ctx, const Tensor& learning_rate);
     const Tensor& velocity() const { return velocity_; }  // [n] beside Parameters::values(); empty without momentum
 

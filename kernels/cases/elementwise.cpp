@@ -164,7 +164,8 @@ Cases<Log> cases(const Log*) {
 }
 
 Cases<Sqrt> cases(const Sqrt*) {
-    return maps<Sqrt>({positive(), normal(), wide(), ones(), zeros(), denormal(), inf_one(), nan_one()}, {.rounding = 2});
+    return maps<Sqrt>({positive(), normal(), wide(), ones(), zeros(), denormal(), inf_one(), nan_one()},
+                      {.rounding = 2});
 }
 
 Cases<Fill> cases(const Fill*) {

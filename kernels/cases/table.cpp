@@ -1,9 +1,10 @@
 #include "kernels/cases/table.h"
 
+#include "kernels/cases/pattern.h"
+
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <regex>
 
 namespace bkd::kernels {
 
@@ -20,16 +21,7 @@ std::vector<OpCases> all_op_cases() {
 }
 
 std::vector<CaseReference> select(const std::vector<OpCases>& table, const CaseFilter& filter) {
-    std::regex pattern;
-    try {
-        pattern.assign(filter.id_regex);
-    } catch (const std::regex_error& error) {
-        throw InputError(
-            {.id = 203,
-             .what = fmt::format("--case must be a regular expression, got \"{}\"", printable(filter.id_regex)),
-             .at = "option --case",
-             .why = error.what()});
-    }
+    const CasePattern pattern(filter.id_regex);
     const auto has = [](const auto& list, const auto& value) {
         return list.empty() || std::find(list.begin(), list.end(), value) != list.end();
     };
@@ -43,8 +35,7 @@ std::vector<CaseReference> select(const std::vector<OpCases>& table, const CaseF
                 if (!(entry.bench ? filter.bench : filter.tests) || !has(filter.distributions, entry.distribution))
                     continue;
                 CaseReference reference{&op, &entry, dtype};
-                if (filter.id_regex.empty() || std::regex_search(reference.id(), pattern))
-                    selected.push_back(reference);
+                if (pattern.found_in(reference.id())) selected.push_back(reference);
             }
         }
     }

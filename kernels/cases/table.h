@@ -49,7 +49,7 @@ struct CaseReference {
 
 struct CaseFilter {
     std::vector<std::string> ops{};            // patterns with * and ?, any of them; none: every op
-    std::string id_regex{};                    // found anywhere in the id (ECMAScript)
+    std::string id_regex{};                    // found anywhere in the id (CasePattern)
     std::vector<DType> dtypes{};               // none: all
     std::vector<std::string> distributions{};  // none: all
     bool tests = true, bench = false;          // which of the two kinds of case
@@ -58,26 +58,8 @@ struct CaseFilter {
 // The cases a filter lets through, in table order. InputError E0203 for a regular expression that is none.
 std::vector<CaseReference> select(const std::vector<OpCases>& table, const CaseFilter& filter);
 
-// Does something unlawful to the `at.view`-th tensor argument. False if it has not so many, or the spoil does not
-// apply.
+// Does something unlawful to a shape or dtype. False if `how` does not apply.
 bool spoil_view(Shape& shape, DType& dtype, Spoil how);
-
-template <class Args>
-bool spoil_argument(Args& args, int& left, Spoil how) {
-    bool done = false;
-    for_each_member(args, [&](const auto& seen) {
-        using Member = std::remove_cvref_t<decltype(seen)>;
-        auto& member = const_cast<Member&>(seen);  // of args, which is not const
-        if constexpr (std::is_same_v<Member, ConstView> || std::is_same_v<Member, View>) {
-            if (member && left-- == 0) done = spoil_view(member.shape, member.dtype, how);
-        } else if constexpr (std::is_same_v<Member, Out>) {
-            if (member && left-- == 0) done = spoil_view(member.view.shape, member.view.dtype, how);
-        } else if constexpr (requires { Member::holds_views; }) {
-            done = spoil_argument(member, left, how) || done;
-        }
-    });
-    return done;
-}
 
 // The erasure: `launch` names the op on a backend's family.
 template <class Args>
@@ -89,13 +71,20 @@ OpCases erased(const char* family, const char* op, Cases<Args> typed,
             {std::move(c.attributes), std::move(c.distribution), c.bench, std::move(c.invariant),
              [make = std::move(c.args), launch](CaseMemory& memory, const SpoiledArgument* spoiled) {
                  const auto args = std::make_shared<Args>(make(memory));
+                 const ViewArguments views = views_of(*args);
                  PreparedCase prepared;
-                 for_each_view(*args, [&](const ConstView&, bool) { ++prepared.view_count; });
-                 int left = spoiled != nullptr ? spoiled->view : 0;
-                 if (spoiled == nullptr || spoil_argument(*args, left, spoiled->spoil))
-                     prepared.launch = [args, launch](const Backend& backend, Stream& stream) {
-                         launch(backend, stream, *args);
-                     };
+                 prepared.view_count = static_cast<int>(views.size());
+                 if (spoiled != nullptr) {
+                     const auto view = static_cast<std::size_t>(spoiled->view);
+                     if (view >= views.size()) return prepared;
+                     Shape shape = views[view].view.shape;
+                     DType dtype = views[view].view.dtype;
+                     if (!spoil_view(shape, dtype, spoiled->spoil)) return prepared;
+                     change_view(*args, view, shape, dtype);
+                 }
+                 prepared.launch = [args, launch](const Backend& backend, Stream& stream) {
+                     launch(backend, stream, *args);
+                 };
                  return prepared;
              }});
     }

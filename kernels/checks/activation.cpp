@@ -1,4 +1,4 @@
-#include "kernels/checks.h"
+#include "kernels/activation.h"
 #include "kernels/checks/checker.h"
 
 namespace bkd::kernels {

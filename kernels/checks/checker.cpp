@@ -47,6 +47,12 @@ void Checker::rank(const char* name, const ConstView& view, int at_least, int at
                        at_least == at_most ? fmt::format("{}", at_least) : fmt::format("{} to {}", at_least, at_most)));
 }
 
+void Checker::apart(const ViewArguments& all, std::initializer_list<Pair> may_be_same) const {
+    for (std::size_t i = 0; i < all.size(); ++i)
+        for (std::size_t j = 0; j < i; ++j)
+            if (all[i].is_output || all[j].is_output) disjoint(all[i].view, all[j].view, may_be_same);
+}
+
 void Checker::disjoint(const ConstView& a, const ConstView& b, std::initializer_list<Pair> may_be_same) const {
     const auto first_of = [](const ConstView& v) { return reinterpret_cast<std::uintptr_t>(v.data); };
     const auto end_of = [&](const ConstView& v) { return first_of(v) + static_cast<std::uintptr_t>(v.bytes()); };

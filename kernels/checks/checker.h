@@ -2,7 +2,6 @@
 // The words in which checks/<family>.cpp speak: each throws LogicError "op: what must hold: what was seen".
 #include "kernels/arguments.h"
 
-#include <array>
 #include <initializer_list>
 #include <utility>
 
@@ -34,19 +33,12 @@ public:
     using Pair = std::pair<ConstView, ConstView>;
     template <class Args>
     void apart(const Args& args, std::initializer_list<Pair> may_be_same = {}) const {
-        std::array<Argument, 20> all;
-        std::size_t count = 0;
-        for_each_view(args, [&](const ConstView& view, bool is_output) { all[count++] = {view, is_output}; });
-        for (std::size_t i = 0; i < count; ++i)
-            for (std::size_t j = 0; j < i; ++j)
-                if (all[i].is_output || all[j].is_output) disjoint(all[i].view, all[j].view, may_be_same);
+        apart(views_of(args), may_be_same);
     }
 
+    void apart(const ViewArguments& all, std::initializer_list<Pair> may_be_same) const;
+
 private:
-    struct Argument {
-        ConstView view;
-        bool is_output;
-    };
     void disjoint(const ConstView& a, const ConstView& b, std::initializer_list<Pair> may_be_same) const;
 };
 

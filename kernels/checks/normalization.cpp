@@ -1,4 +1,4 @@
-#include "kernels/checks.h"
+#include "kernels/normalization.h"
 #include "kernels/checks/checker.h"
 
 namespace bkd::kernels {

@@ -2,7 +2,6 @@
 // and a loop over fixed tiles; bound by memory, so a leaf reads and writes each element once.
 #include "kernels/elementwise.h"
 
-#include "kernels/checks.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 
@@ -71,7 +70,6 @@ void for_each_tile(Stream& stream, std::int64_t count, const Run& run, std::int6
 
 template <class Args, class Leaf>
 void binary(Stream& stream, const Args& args, const Leaf& leaf) {
-    check(args);
     const auto *a = args.a.template as<float>(), *b = args.b.template as<float>();
     auto* y = args.y.view.template as<float>();
     for_each_tile(stream, args.a.count(), [&](std::int64_t first, std::int64_t n) {
@@ -129,7 +127,6 @@ void Elementwise::multiply(Stream& stream, const Multiply& args) const { binary(
 void Elementwise::divide(Stream& stream, const Divide& args) const { binary(stream, args, divide_run); }
 
 void Elementwise::scale(Stream& stream, const Scale& args) const {
-    check(args);
     const auto* x = args.x.as<float>();
     auto* y = args.y.view.as<float>();
     const auto factor = static_cast<float>(args.factor);
@@ -139,7 +136,6 @@ void Elementwise::scale(Stream& stream, const Scale& args) const {
 }
 
 void Elementwise::scale_rows(Stream& stream, const ScaleRows& args) const {
-    check(args);
     const auto *x = args.x.as<float>(), *factor = args.factor.as<float>();
     auto* y = args.y.view.as<float>();
     const std::int64_t rows = args.x.dim(0), width = args.x.shape.product(1, args.x.rank());
@@ -153,7 +149,6 @@ void Elementwise::scale_rows(Stream& stream, const ScaleRows& args) const {
 }
 
 void Elementwise::bias_add(Stream& stream, const BiasAdd& args) const {
-    check(args);
     const auto *x = args.x.as<float>(), *bias = args.bias.as<float>();
     auto* y = args.y.as<float>();
     const std::int64_t c = args.bias.count(), rows = c == 0 ? 0 : args.x.count() / c;
@@ -164,7 +159,6 @@ void Elementwise::bias_add(Stream& stream, const BiasAdd& args) const {
 }
 
 void Elementwise::exp(Stream& stream, const Exp& args) const {
-    check(args);
     const auto* x = args.x.as<float>();
     auto* y = args.y.as<float>();
     for_each_tile(
@@ -173,7 +167,6 @@ void Elementwise::exp(Stream& stream, const Exp& args) const {
 }
 
 void Elementwise::log(Stream& stream, const Log& args) const {
-    check(args);
     const auto* x = args.x.as<float>();
     auto* y = args.y.as<float>();
     for_each_tile(
@@ -182,14 +175,13 @@ void Elementwise::log(Stream& stream, const Log& args) const {
 }
 
 void Elementwise::sqrt(Stream& stream, const Sqrt& args) const {
-    check(args);
     const auto* x = args.x.as<float>();
     auto* y = args.y.as<float>();
-    for_each_tile(stream, args.x.count(), [&](std::int64_t first, std::int64_t n) { sqrt_run(x + first, y + first, n); });
+    for_each_tile(stream, args.x.count(),
+                  [&](std::int64_t first, std::int64_t n) { sqrt_run(x + first, y + first, n); });
 }
 
 void Elementwise::fill(Stream& stream, const Fill& args) const {
-    check(args);
     with_elements(args.y, [&](auto* y) {
         const auto value = static_cast<std::remove_reference_t<decltype(*y)>>(args.value);
         for_each_tile(stream, args.y.count(), [&](std::int64_t at, std::int64_t n) { std::fill_n(y + at, n, value); });
@@ -197,7 +189,6 @@ void Elementwise::fill(Stream& stream, const Fill& args) const {
 }
 
 void Elementwise::cast(Stream& stream, const Cast& args) const {
-    check(args);
     with_elements(args.y, [&](auto* y) {
         using To = std::remove_reference_t<decltype(*y)>;
         with_elements(args.x, [&](const auto* x) {
@@ -209,7 +200,6 @@ void Elementwise::cast(Stream& stream, const Cast& args) const {
 }
 
 void Elementwise::slice_copy(Stream& stream, const SliceCopy& args) const {
-    check(args);
     const auto* x = args.x.as<float>();
     auto* y = args.y.view.as<float>();
     const Part part(args.x.shape, args.y.view.shape, args.axis, args.offset);
@@ -219,7 +209,6 @@ void Elementwise::slice_copy(Stream& stream, const SliceCopy& args) const {
 }
 
 void Elementwise::slice_scatter(Stream& stream, const SliceScatter& args) const {
-    check(args);
     const auto* x = args.x.as<float>();
     auto* y = args.y.view.as<float>();
     const Part part(args.y.view.shape, args.x.shape, args.axis, args.offset);

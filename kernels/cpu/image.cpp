@@ -2,7 +2,6 @@
 // is computed once for each of them and channel, and a pixel is a look-up: exact, and cheaper than two divisions.
 #include "kernels/image.h"
 
-#include "kernels/checks.h"
 #include "kernels/cpu/indices.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
@@ -132,7 +131,6 @@ struct Draws {
 }
 
 void Image::image_normalize(Stream& stream, const ImageNormalize& args) const {
-    check(args);
     const NormalTable table(stream.pool, args.mean, args.std);
     const std::int64_t c = args.mean.count(), pixels = args.x.shape.product(0, 3);
     const auto* x = args.x.as<std::uint8_t>();
@@ -144,7 +142,6 @@ void Image::image_normalize(Stream& stream, const ImageNormalize& args) const {
 }
 
 void Image::crop_flip(Stream& stream, const CropFlip& args) const {
-    check(args);
     const Crop crop = crop_of(args.x, args.y, args.padding);
     check_offsets(args.offset, crop);
     const auto *x = args.x.as<std::uint8_t>(), *flip = args.flip.as<std::uint8_t>();
@@ -165,7 +162,6 @@ void Image::crop_flip(Stream& stream, const CropFlip& args) const {
 }
 
 void Image::mixup(Stream& stream, const Mixup& args) const {
-    check(args);
     const std::int64_t n = args.x.dim(0), width = args.x.shape.product(1, args.x.rank());
     check_indices("partner", args.partner, n);
     const auto* x = args.x.as<float>();
@@ -179,7 +175,6 @@ void Image::mixup(Stream& stream, const Mixup& args) const {
 }
 
 void Image::mix_targets(Stream& stream, const MixTargets& args) const {
-    check(args);
     const std::int64_t n = args.target.dim(0), classes = args.target.dim(1);
     check_indices("labels", args.labels, classes);
     check_indices("partner", args.partner, n);
@@ -197,7 +192,6 @@ void Image::mix_targets(Stream& stream, const MixTargets& args) const {
 }
 
 void Image::load_images(Stream& stream, const LoadImages& args) const {
-    check(args);
     const Crop crop = crop_of(args.images, args.y, args.padding);
     const std::int64_t n = args.y.dim(0), image = crop.h * crop.w * crop.c, row_size = crop.ow * crop.c;
     check_indices("index", args.index, args.images.dim(0));

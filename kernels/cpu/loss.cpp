@@ -3,7 +3,6 @@
 // added in row order at the end. Scalars of a row (logarithm of the sum, loss) are f64: they cost nothing there.
 #include "kernels/loss.h"
 
-#include "kernels/checks.h"
 #include "kernels/cpu/indices.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/softmax.h"
@@ -256,7 +255,6 @@ double divisor_of(const CrossEntropy& args) {
 }
 
 void Loss::cross_entropy(Stream& stream, const CrossEntropy& args) const {
-    check(args);
     const std::int64_t n = args.z.dim(0), c = args.z.dim(1);
     const TargetReader targets(args.targets, c);
     const double divisor = divisor_of(args);
@@ -279,7 +277,6 @@ void Loss::cross_entropy(Stream& stream, const CrossEntropy& args) const {
 }
 
 void Loss::focal_loss(Stream& stream, const FocalLoss& args) const {
-    check(args);
     const std::int64_t n = args.z.dim(0), c = args.z.dim(1);
     check_indices("labels", args.labels, c);
     const auto *z = args.z.as<float>(), *weight = optional(args.weight);
@@ -299,7 +296,6 @@ void Loss::focal_loss(Stream& stream, const FocalLoss& args) const {
 }
 
 void Loss::distillation(Stream& stream, const Distillation& args) const {
-    check(args);
     const std::int64_t n = args.z.dim(0), c = args.z.dim(1);
     const TargetReader targets(args.targets, c);
     const auto *z = args.z.as<float>(), *teacher = args.teacher.as<float>(), *log_omega = optional(args.log_omega);

@@ -4,7 +4,6 @@
 // more.
 #include "kernels/matmul.h"
 
-#include "kernels/checks.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
@@ -141,7 +140,6 @@ void cosine_gradient(const CpuStream& stream, const CosineGradient& g) {
 
 // out = op(a) op(b) + bias
 void Matmul::gemm(Stream& s, const Gemm& args) const {
-    check(args);
     const CpuStream& stream = cpu_stream(s);
     const View& out = args.out.view;
     const std::int64_t batches = out.shape.product(0, out.rank() - 2), m = out.dim(-2), n = out.dim(-1);
@@ -160,7 +158,6 @@ void Matmul::gemm(Stream& s, const Gemm& args) const {
 
 // y[n,o] = scale x_n . w_o / (|x_n| |w_o|)
 void Matmul::cosine_linear_forward(Stream& s, const CosineLinearForward& args) const {
-    check(args);
     const CpuStream& stream = cpu_stream(s);
     const std::int64_t samples = args.x.dim(0), outputs = args.w.dim(0), inner = args.x.dim(1);
     const float *x = args.x.as<float>(), *w = args.w.as<float>();
@@ -175,7 +172,6 @@ void Matmul::cosine_linear_forward(Stream& s, const CosineLinearForward& args) c
 // dx_n = (scale sum_o dy_no w_o / |w_o| - (sum_o dy_no y_no) x_n / |x_n|) / |x_n|
 // dw_o = (scale sum_n dy_no x_n / |x_n| - (sum_n dy_no y_no) w_o / |w_o|) / |w_o|
 void Matmul::cosine_linear_backward(Stream& s, const CosineLinearBackward& args) const {
-    check(args);
     const CpuStream& stream = cpu_stream(s);
     const std::int64_t samples = args.x.dim(0), outputs = args.w.dim(0), inner = args.x.dim(1);
     const float *dy = args.dy.as<float>(), *y = args.y.as<float>(), *x = args.x.as<float>(), *w = args.w.as<float>();

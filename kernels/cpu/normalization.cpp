@@ -9,7 +9,6 @@
 //                vectors as well as 64 do; their per-channel arrays are repeated to that width.
 #include "kernels/normalization.h"
 
-#include "kernels/checks.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 
@@ -352,7 +351,6 @@ void write_channels(const Out& out, std::int64_t c, const Value& value) {
 
 // y = gamma (x - mean) rstd + beta [+ residual] [then max(., 0)]
 void Normalization::batch_norm_forward(Stream& s, const BatchNormForward& args) const {
-    check(args);
     const CpuStream& stream = cpu_stream(s);
     const Cut cut(args.x.shape);
     const float *x = args.x.as<float>(), *gamma = args.gamma.as<float>(), *beta = args.beta.as<float>();
@@ -386,7 +384,6 @@ void Normalization::batch_norm_forward(Stream& s, const BatchNormForward& args) 
 // dx = gamma rstd / m (m g - s1 - xhat s2), written as gamma rstd (g - s1 / m - (x - mean) rstd^2 t / m) with
 // t = sum_m g (x - mean), s2 = rstd t
 void Normalization::batch_norm_backward(Stream& s, const BatchNormBackward& args) const {
-    check(args);
     const CpuStream& stream = cpu_stream(s);
     const Cut cut(args.x.shape);
     const float *gamma = args.gamma.as<float>(), *mean = args.mean.as<float>(), *rstd = args.rstd.as<float>();
@@ -409,7 +406,6 @@ void Normalization::batch_norm_backward(Stream& s, const BatchNormBackward& args
 
 // y = gamma (x - running_mean) / sqrt(running_var + eps) + beta [+ residual] [then max(., 0)]
 void Normalization::batch_norm_inference(Stream& s, const BatchNormInference& args) const {
-    check(args);
     const CpuStream& stream = cpu_stream(s);
     const Cut cut(args.x.shape);
     const float *gamma = args.gamma.as<float>(), *beta = args.beta.as<float>();
@@ -426,7 +422,6 @@ void Normalization::batch_norm_inference(Stream& s, const BatchNormInference& ar
 
 // dx = gamma g / sqrt(running_var + eps): the statistics take no gradient, so offset and slope are 0
 void Normalization::batch_norm_inference_backward(Stream& s, const BatchNormInferenceBackward& args) const {
-    check(args);
     const CpuStream& stream = cpu_stream(s);
     const Cut cut(args.x.shape);
     const float *gamma = args.gamma.as<float>(), *mean = args.running_mean.as<float>();

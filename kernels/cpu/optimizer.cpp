@@ -2,7 +2,6 @@
 // groups: a tile walks the groups it meets, so many small groups cost no more parallel regions than one.
 #include "kernels/optimizer.h"
 
-#include "kernels/checks.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 
@@ -41,7 +40,6 @@ BKD_SIMD void nesterov_run(const float* BKD_RESTRICT grad, float* BKD_RESTRICT p
 }
 
 void Optimizer::sgd_step(Stream& stream, const SgdStep& args) const {
-    check(args);
     const auto* grad = args.grad.as<float>();
     auto* param = args.param.as<float>();
     auto* velocity = args.velocity ? args.velocity.as<float>() : nullptr;

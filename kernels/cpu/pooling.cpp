@@ -4,7 +4,6 @@
 // rows of output pixels, backward ops by images, since windows of one image may overlap.
 #include "kernels/pooling.h"
 
-#include "kernels/checks.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 
@@ -109,7 +108,6 @@ void for_each_image(const CpuStream& stream, const Out& out, std::int64_t work, 
 
 // y = max over the window
 void Pooling::max_pool_forward(Stream& s, const MaxPoolForward& args) const {
-    check(args);
     const Shape &x = args.x.shape, &y = args.y.shape;
     const std::int64_t c = x[3], rows = y[0] * y[1];
     const float* from = args.x.as<float>();
@@ -144,7 +142,6 @@ void Pooling::max_pool_forward(Stream& s, const MaxPoolForward& args) const {
 
 // dx[n, index, c] += dy
 void Pooling::max_pool_backward(Stream& s, const MaxPoolBackward& args) const {
-    check(args);
     const Shape &x = args.dx.view.shape, &y = args.dy.shape;
     const std::int64_t c = x[3], pixels_out = y[1] * y[2];
     const float* dy = args.dy.as<float>();
@@ -159,7 +156,6 @@ void Pooling::max_pool_backward(Stream& s, const MaxPoolBackward& args) const {
 
 // y = sum over the window / divisor
 void Pooling::avg_pool_forward(Stream& s, const AvgPoolForward& args) const {
-    check(args);
     const Shape &x = args.x.shape, &y = args.y.shape;
     const std::int64_t c = x[3], rows = y[0] * y[1];
     const float* from = args.x.as<float>();
@@ -182,7 +178,6 @@ void Pooling::avg_pool_forward(Stream& s, const AvgPoolForward& args) const {
 
 // dx += dy / divisor over the window
 void Pooling::avg_pool_backward(Stream& s, const AvgPoolBackward& args) const {
-    check(args);
     const Shape &x = args.dx.view.shape, &y = args.dy.shape;
     const std::int64_t c = x[3];
     const float* dy = args.dy.as<float>();
@@ -201,7 +196,6 @@ void Pooling::avg_pool_backward(Stream& s, const AvgPoolBackward& args) const {
 
 // y = sum over the image / (h w)
 void Pooling::global_avg_pool_forward(Stream& s, const GlobalAvgPoolForward& args) const {
-    check(args);
     const std::int64_t pixels = args.x.dim(1) * args.x.dim(2), c = args.x.dim(3);
     const float* x = args.x.as<float>();
     float* y = args.y.as<float>();
@@ -216,7 +210,6 @@ void Pooling::global_avg_pool_forward(Stream& s, const GlobalAvgPoolForward& arg
 
 // dx = dy / (h w)
 void Pooling::global_avg_pool_backward(Stream& s, const GlobalAvgPoolBackward& args) const {
-    check(args);
     const std::int64_t pixels = args.dx.view.dim(1) * args.dx.view.dim(2), c = args.dx.view.dim(3);
     const float* dy = args.dy.as<float>();
     for_each_image(cpu_stream(s), args.dx, 0, [&](std::int64_t n, float* dx) {
@@ -227,7 +220,6 @@ void Pooling::global_avg_pool_backward(Stream& s, const GlobalAvgPoolBackward& a
 
 // y[n,i,j,lo+c] = x[n, i stride, j stride, c], other channels 0
 void Pooling::shortcut_a_forward(Stream& s, const ShortcutAForward& args) const {
-    check(args);
     const Shape &x = args.x.shape, &y = args.y.shape;
     const std::int64_t c = x[3], k = y[3], low = (k - c) / 2;
     const float* from = args.x.as<float>();
@@ -244,7 +236,6 @@ void Pooling::shortcut_a_forward(Stream& s, const ShortcutAForward& args) const 
 
 // dx[n, i stride, j stride, c] = dy[n,i,j,lo+c], other pixels 0
 void Pooling::shortcut_a_backward(Stream& s, const ShortcutABackward& args) const {
-    check(args);
     const Shape &x = args.dx.view.shape, &y = args.dy.shape;
     const std::int64_t c = x[3], k = y[3], low = (k - c) / 2;
     const float* dy = args.dy.as<float>();

@@ -2,7 +2,6 @@
 // rounds are then plain loops over 16 words, which the compiler turns into widening vector products.
 #include "kernels/random.h"
 
-#include "kernels/checks.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 
@@ -92,7 +91,6 @@ BKD_SIMD void dropout_run(const float* x, const std::uint8_t* mask, float keep, 
 }
 
 void Random::random_uniform(Stream& stream, const RandomUniform& args) const {
-    check(args);
     const Source source = source_of(args.position, args.key);
     auto* y = args.y.as<float>();
     const auto low = static_cast<float>(args.low), range = static_cast<float>(args.high - args.low);
@@ -103,7 +101,6 @@ void Random::random_uniform(Stream& stream, const RandomUniform& args) const {
 }
 
 void Random::random_mask(Stream& stream, const RandomMask& args) const {
-    check(args);
     const Source source = source_of(args.position, args.key);
     auto* y = args.y.as<std::uint8_t>();
     const auto threshold = static_cast<std::uint64_t>(std::llround(args.keep_probability * 0x1p32));
@@ -114,7 +111,6 @@ void Random::random_mask(Stream& stream, const RandomMask& args) const {
 }
 
 void Random::dropout(Stream& stream, const Dropout& args) const {
-    check(args);
     const auto* x = args.x.as<float>();
     const auto* mask = args.mask.as<std::uint8_t>();
     auto* y = args.y.view.as<float>();

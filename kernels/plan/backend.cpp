@@ -1,5 +1,6 @@
-// plan: executes nothing. Its memory is addresses without storage, its ops are empty; what it is for is what an observer of
-// its stream is told: op, shapes, bytes, flops, in order. A whole training step is planned in microseconds on any machine.
+// plan: executes nothing. Its memory is addresses without storage, its ops are empty; what it is for is what an
+// observer of its stream is told: op, shapes, bytes, flops, in order. A whole training step is planned in microseconds
+// on any machine.
 #include "kernels/backend.h"
 
 #include <cstring>

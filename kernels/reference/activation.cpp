@@ -1,7 +1,6 @@
 // Activations in f64. Contract: kernels/activation.h
 #include "kernels/activation.h"
 
-#include "kernels/checks.h"
 #include "kernels/reference/array.h"
 #include "kernels/reference/softmax.h"
 
@@ -9,7 +8,6 @@ namespace bkd::kernels::reference {
 
 // y = max(x, 0)
 void Activation::relu_forward(Stream&, const ReluForward& args) const {
-    check(args);
     const In x(flat(args.x));
     const Result y(flat(args.y));
     for (std::int64_t i = 0; i < args.x.count(); ++i) y(i) = std::max(x(i), 0.0);
@@ -17,7 +15,6 @@ void Activation::relu_forward(Stream&, const ReluForward& args) const {
 
 // dx = dy, 0 where y <= 0
 void Activation::relu_backward(Stream&, const ReluBackward& args) const {
-    check(args);
     const In dy(flat(args.dy)), y(flat(args.y));
     const Result dx(flat(args.dx));
     for (std::int64_t i = 0; i < args.y.count(); ++i) dx(i) = y(i) <= 0 ? 0.0 : dy(i);
@@ -25,7 +22,6 @@ void Activation::relu_backward(Stream&, const ReluBackward& args) const {
 
 // y = max(a + b, 0)
 void Activation::add_relu_forward(Stream&, const AddReluForward& args) const {
-    check(args);
     const In a(flat(args.a)), b(flat(args.b));
     const Result y(flat(args.y));
     for (std::int64_t i = 0; i < args.y.count(); ++i) y(i) = std::max(a(i) + b(i), 0.0);
@@ -33,7 +29,6 @@ void Activation::add_relu_forward(Stream&, const AddReluForward& args) const {
 
 // da = db = dy, 0 where y <= 0; one memory for both gets it twice
 void Activation::add_relu_backward(Stream&, const AddReluBackward& args) const {
-    check(args);
     const In dy(flat(args.dy)), y(flat(args.y));
     const bool same = args.da && args.da.view.data == args.db.view.data;
     const Result da(flat(args.da)), db(flat(same ? Out(args.db.view, true) : args.db));
@@ -57,7 +52,6 @@ Row log_softmax_row(const In<>& x, std::int64_t n, std::int64_t c, double temper
 
 // y = softmax(x / T)
 void Activation::softmax_forward(Stream&, const SoftmaxForward& args) const {
-    check(args);
     const In x(rows(args.x));
     const Result y(rows(args.y));
     const std::int64_t c = args.x.dim(-1);
@@ -69,7 +63,6 @@ void Activation::softmax_forward(Stream&, const SoftmaxForward& args) const {
 
 // dx = y (dy - sum_c dy y) / T
 void Activation::softmax_backward(Stream&, const SoftmaxBackward& args) const {
-    check(args);
     const In dy(rows(args.dy)), y(rows(args.y));
     const Result dx(rows(args.dx));
     const std::int64_t c = args.y.dim(-1);
@@ -82,7 +75,6 @@ void Activation::softmax_backward(Stream&, const SoftmaxBackward& args) const {
 
 // y = x / T - log sum exp(x / T)
 void Activation::log_softmax_forward(Stream&, const LogSoftmaxForward& args) const {
-    check(args);
     const In x(rows(args.x));
     const Result y(rows(args.y));
     const std::int64_t c = args.x.dim(-1);
@@ -94,7 +86,6 @@ void Activation::log_softmax_forward(Stream&, const LogSoftmaxForward& args) con
 
 // dx = (dy - exp(y) sum_c dy) / T
 void Activation::log_softmax_backward(Stream&, const LogSoftmaxBackward& args) const {
-    check(args);
     const In dy(rows(args.dy)), y(rows(args.y));
     const Result dx(rows(args.dx));
     const std::int64_t c = args.y.dim(-1);

@@ -1,7 +1,6 @@
 // Convolution in f64: one loop nest, walked by all three ops. Contract: kernels/convolution.h
 #include "kernels/convolution.h"
 
-#include "kernels/checks.h"
 #include "kernels/reference/array.h"
 
 namespace bkd::kernels::reference {
@@ -33,7 +32,6 @@ void for_each_output(const Shape& y, Function&& f) {
 
 // y[n,p,q,k] = b[k] + sum_{r,s,c} x[n, i, j, channel] w[k,r,s,c]
 void Convolution::conv2d_forward(Stream&, const Conv2dForward& args) const {
-    check(args);
     const In x(args.x), w(args.w), bias(args.bias);
     const Result y(args.y);
     for_each_output(args.y.shape, [&](auto n, auto p, auto q, auto k) {
@@ -47,7 +45,6 @@ void Convolution::conv2d_forward(Stream&, const Conv2dForward& args) const {
 
 // dx[n, i, j, channel] = sum of dy[n,p,q,k] w[k,r,s,c]
 void Convolution::conv2d_backward_data(Stream&, const Conv2dBackwardData& args) const {
-    check(args);
     const In dy(args.dy), w(args.w);
     const Strides at(args.dx.view.shape);
     std::vector<double> dx(static_cast<std::size_t>(args.dx.view.count()));
@@ -62,7 +59,6 @@ void Convolution::conv2d_backward_data(Stream&, const Conv2dBackwardData& args) 
 
 // dw[k,r,s,c] = sum of dy[n,p,q,k] x[n, i, j, channel]
 void Convolution::conv2d_backward_weight(Stream&, const Conv2dBackwardWeight& args) const {
-    check(args);
     const In x(args.x), dy(args.dy);
     const Strides at(args.dw.view.shape);
     std::vector<double> dw(static_cast<std::size_t>(args.dw.view.count()));

@@ -1,7 +1,6 @@
 // Element by element in f64. Contract: kernels/elementwise.h
 #include "kernels/elementwise.h"
 
-#include "kernels/checks.h"
 #include "kernels/reference/array.h"
 
 #include <bit>
@@ -14,7 +13,6 @@ namespace {
 // y_i = f(a_i, b_i)
 template <class Args, class Function>
 void map_pairs(const Args& args, Function&& f) {
-    check(args);
     const In a(flat(args.a)), b(flat(args.b));
     const Result y(flat(args.y));
     for (std::int64_t i = 0; i < args.a.count(); ++i) y(i) = f(a(i), b(i));
@@ -23,7 +21,6 @@ void map_pairs(const Args& args, Function&& f) {
 // y_i = f(x_i)
 template <class Args, class Function>
 void map(const Args& args, Function&& f) {
-    check(args);
     const In x(flat(args.x));
     const Result y(flat(args.y));
     for (std::int64_t i = 0; i < args.x.count(); ++i) y(i) = f(x(i));
@@ -104,7 +101,6 @@ void Elementwise::sqrt(Stream&, const Sqrt& args) const {
 
 // y[n, ...] = factor[n or 0] x[n, ...]
 void Elementwise::scale_rows(Stream&, const ScaleRows& args) const {
-    check(args);
     const std::int64_t n = args.x.dim(0), width = args.x.shape.product(1, args.x.rank());
     const In x(args.x.reshaped({n, width})), factor(args.factor);
     const Result y(args.y.reshaped({n, width}));
@@ -114,7 +110,6 @@ void Elementwise::scale_rows(Stream&, const ScaleRows& args) const {
 
 // y[..., c] = x[..., c] + bias[c]
 void Elementwise::bias_add(Stream&, const BiasAdd& args) const {
-    check(args);
     const In x(rows(args.x)), bias(args.bias);
     const Result y(rows(args.y));
     for (std::int64_t i = 0; i < args.x.shape.product(0, args.x.rank() - 1); ++i)
@@ -122,14 +117,12 @@ void Elementwise::bias_add(Stream&, const BiasAdd& args) const {
 }
 
 void Elementwise::fill(Stream&, const Fill& args) const {
-    check(args);
     with_elements(args.y.data, args.y.dtype, [&]<class T>(T* y) {
         for (std::int64_t i = 0; i < args.y.count(); ++i) y[i] = convert<T>(args.value);
     });
 }
 
 void Elementwise::cast(Stream&, const Cast& args) const {
-    check(args);
     with_elements(args.y.data, args.y.dtype, [&]<class To>(To* y) {
         with_elements(const_cast<void*>(args.x.data), args.x.dtype, [&]<class From>(const From* x) {
             for (std::int64_t i = 0; i < args.x.count(); ++i) y[i] = convert<To>(x[i]);
@@ -139,7 +132,6 @@ void Elementwise::cast(Stream&, const Cast& args) const {
 
 // y = x[..., offset : offset + y.dim(axis), ...]
 void Elementwise::slice_copy(Stream&, const SliceCopy& args) const {
-    check(args);
     const Shape &whole = args.x.shape, &part = args.y.view.shape;
     const std::int64_t outer = whole.product(0, args.axis), inner = whole.product(args.axis + 1, whole.rank());
     const In x(args.x.reshaped({outer, whole[args.axis], inner}));
@@ -151,7 +143,6 @@ void Elementwise::slice_copy(Stream&, const SliceCopy& args) const {
 
 // y[..., offset : offset + x.dim(axis), ...] = x
 void Elementwise::slice_scatter(Stream&, const SliceScatter& args) const {
-    check(args);
     const Shape &whole = args.y.view.shape, &part = args.x.shape;
     const std::int64_t outer = whole.product(0, args.axis), inner = whole.product(args.axis + 1, whole.rank());
     const In x(args.x.reshaped({outer, part[args.axis], inner}));

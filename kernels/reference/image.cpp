@@ -1,7 +1,6 @@
 // From stored bytes to a batch, in f64. Contract: kernels/image.h
 #include "kernels/image.h"
 
-#include "kernels/checks.h"
 #include "kernels/reference/array.h"
 
 namespace bkd::kernels::reference {
@@ -57,7 +56,6 @@ double mixing(const In<>& mix_lambda, const ConstView& view, std::int64_t n) {
 
 // y = (x / 255 - mean) / std
 void Image::image_normalize(Stream&, const ImageNormalize& args) const {
-    check(args);
     const Bytes x(args.x);
     const In mean(args.mean), std(args.std);
     const Result y(args.y);
@@ -68,7 +66,6 @@ void Image::image_normalize(Stream&, const ImageNormalize& args) const {
 
 // Pad, cut, mirror
 void Image::crop_flip(Stream&, const CropFlip& args) const {
-    check(args);
     check_offsets(args.offset, args.x.shape, args.y.shape, args.padding);
     const Crop crop{Bytes(args.x), args.x.shape, args.y.shape, args.padding};
     const Indices offset(args.offset);
@@ -82,7 +79,6 @@ void Image::crop_flip(Stream&, const CropFlip& args) const {
 
 // y_n = lambda x_n + (1 - lambda) x_partner[n]
 void Image::mixup(Stream&, const Mixup& args) const {
-    check(args);
     const std::int64_t samples = args.x.dim(0), width = args.x.shape.product(1, args.x.rank());
     check_indices("partner", args.partner, samples);
     const In x(args.x.reshaped({samples, width})), mix_lambda(args.mix_lambda);
@@ -97,7 +93,6 @@ void Image::mixup(Stream&, const Mixup& args) const {
 
 // target_n = lambda e_labels[n] + (1 - lambda) e_labels[partner[n]]
 void Image::mix_targets(Stream&, const MixTargets& args) const {
-    check(args);
     const std::int64_t samples = args.target.dim(0), classes = args.target.dim(1);
     check_indices("label", args.labels, classes);
     check_indices("partner", args.partner, samples);
@@ -113,7 +108,6 @@ void Image::mix_targets(Stream&, const MixTargets& args) const {
 
 // y_n = lambda normalise(crop_flip(images[index[n]])) + (1 - lambda) (the same of partner[n])
 void Image::load_images(Stream&, const LoadImages& args) const {
-    check(args);
     check_indices("index", args.index, args.images.dim(0));
     if (args.offset) check_offsets(args.offset, args.images.shape, args.y.shape, args.padding);
     if (args.partner) check_indices("partner", args.partner, args.y.dim(0));

@@ -1,7 +1,6 @@
 // Losses and their gradients in f64. Contract: kernels/loss.h
 #include "kernels/loss.h"
 
-#include "kernels/checks.h"
 #include "kernels/reference/array.h"
 #include "kernels/reference/softmax.h"
 
@@ -45,7 +44,6 @@ double sum_of(const Row& row) { return std::accumulate(row.begin(), row.end(), 0
 // u_i = scale (z_i - [i is the label] margin_i) + shift_i;   l_n = -sum_i weight_i t_i log p(u)_i
 // dz = scale (p(u) sum_i weight_i t_i - weight t), over n or the sum of the labels' weights for a mean
 void Loss::cross_entropy(Stream&, const CrossEntropy& args) const {
-    check(args);
     const In z(args.z), weight(args.weight), shift(args.shift), margin(args.margin);
     const In<std::int32_t> labels(args.targets.labels);
     const Result loss(args.loss), dz(args.dz);
@@ -80,7 +78,6 @@ void Loss::cross_entropy(Stream&, const CrossEntropy& args) const {
 // l_n = weight_y (1 - p_y)^gamma (-log p_y);   dz = weight_y c (p - e_y) / n
 // c = (1 - p_y)^gamma - gamma p_y (1 - p_y)^(gamma - 1) log p_y, whose second term vanishes as p_y becomes 1
 void Loss::focal_loss(Stream&, const FocalLoss& args) const {
-    check(args);
     const In z(args.z), weight(args.weight);
     const In<std::int32_t> labels(args.labels);
     const Result loss(args.loss), dz(args.dz);
@@ -143,7 +140,6 @@ double divergence(double q, double log_a, double log_p) {
 // loss = ce_weight ce + kd_weight kl;   ce = mean -sum t log p(z);   kl = T^2 / n sum q (log a - log p(z / T))
 // dz = ce_weight (p(z) sum t - t) / n + kd_weight T / n (p(z / T) sum q - q)
 void Loss::distillation(Stream&, const Distillation& args) const {
-    check(args);
     const In z(args.z), teacher(args.teacher), omega(args.log_omega);
     const Result loss(args.loss), ce_out(args.ce), kl_out(args.kl), kl_per_class(args.kl_per_class), dz(args.dz);
     const std::int64_t samples = args.z.dim(0), classes = args.z.dim(1);

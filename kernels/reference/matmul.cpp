@@ -1,7 +1,6 @@
 // Products in f64. Contract: kernels/matmul.h
 #include "kernels/matmul.h"
 
-#include "kernels/checks.h"
 #include "kernels/reference/array.h"
 
 #include <algorithm>
@@ -27,7 +26,6 @@ double clamped_norm(const In<>& x, std::int64_t n, std::int64_t extent) {
 
 // out = op(a) op(b) + bias
 void Matmul::gemm(Stream&, const Gemm& args) const {
-    check(args);
     const In a(matrices(args.a)), b(matrices(args.b)), bias(args.bias);
     const View c = matrices(args.out.view);
     const Result out(Out(c, args.out.accumulate));
@@ -45,7 +43,6 @@ void Matmul::gemm(Stream&, const Gemm& args) const {
 
 // y[n,o] = scale x_n . w_o / (|x_n| |w_o|)
 void Matmul::cosine_linear_forward(Stream&, const CosineLinearForward& args) const {
-    check(args);
     const In x(args.x), w(args.w);
     const Result y(args.y), x_norm(args.x_norm), w_norm(args.w_norm);
     const std::int64_t samples = args.x.dim(0), outputs = args.w.dim(0), inner = args.x.dim(1);
@@ -62,7 +59,6 @@ void Matmul::cosine_linear_forward(Stream&, const CosineLinearForward& args) con
 // dx_n = (scale sum_o dy_no w_o / |w_o| - (sum_o dy_no y_no) x_n / |x_n|) / |x_n|
 // dw_o = (scale sum_n dy_no x_n / |x_n| - (sum_n dy_no y_no) w_o / |w_o|) / |w_o|
 void Matmul::cosine_linear_backward(Stream&, const CosineLinearBackward& args) const {
-    check(args);
     const In dy(args.dy), y(args.y), x(args.x), w(args.w), x_norm(args.x_norm), w_norm(args.w_norm);
     const Result dx(args.dx), dw(args.dw);
     const std::int64_t samples = args.x.dim(0), outputs = args.w.dim(0), inner = args.x.dim(1);

@@ -1,7 +1,6 @@
 // Batch normalisation in f64. Contract: kernels/normalization.h
 #include "kernels/normalization.h"
 
-#include "kernels/checks.h"
 #include "kernels/reference/array.h"
 
 #include <algorithm>
@@ -11,7 +10,6 @@ namespace bkd::kernels::reference {
 
 // y = gamma (x - mean) rstd + beta [+ residual] [then max(., 0)]
 void Normalization::batch_norm_forward(Stream&, const BatchNormForward& args) const {
-    check(args);
     const In x(rows(args.x)), gamma(args.gamma), beta(args.beta), residual(rows(args.residual));
     const In running_mean(args.running_mean), running_var(args.running_var);
     const Result y(rows(args.y)), mean_out(args.mean), rstd_out(args.rstd);
@@ -37,7 +35,6 @@ void Normalization::batch_norm_forward(Stream&, const BatchNormForward& args) co
 
 // dx = gamma rstd / m (m g - s1 - xhat s2)    dgamma = s2    dbeta = s1    dresidual = g
 void Normalization::batch_norm_backward(Stream&, const BatchNormBackward& args) const {
-    check(args);
     const In dy(rows(args.dy)), x(rows(args.x)), y(rows(args.y)), gamma(args.gamma), mean(args.mean), rstd(args.rstd);
     const Result dx(rows(args.dx)), dgamma(args.dgamma), dbeta(args.dbeta), dresidual(rows(args.dresidual));
     const std::int64_t channels = args.x.dim(-1), count = args.x.shape.product(0, args.x.rank() - 1);
@@ -61,7 +58,6 @@ void Normalization::batch_norm_backward(Stream&, const BatchNormBackward& args) 
 
 // y = gamma (x - running_mean) / sqrt(running_var + eps) + beta [+ residual] [then max(., 0)]
 void Normalization::batch_norm_inference(Stream&, const BatchNormInference& args) const {
-    check(args);
     const In x(rows(args.x)), gamma(args.gamma), beta(args.beta), residual(rows(args.residual));
     const In running_mean(args.running_mean), running_var(args.running_var);
     const Result y(rows(args.y));
@@ -76,7 +72,6 @@ void Normalization::batch_norm_inference(Stream&, const BatchNormInference& args
 
 // dx = gamma g / sqrt(running_var + eps)    dgamma = sum_m g xhat    dbeta = sum_m g    dresidual = g
 void Normalization::batch_norm_inference_backward(Stream&, const BatchNormInferenceBackward& args) const {
-    check(args);
     const In dy(rows(args.dy)), x(rows(args.x)), y(rows(args.y)), gamma(args.gamma);
     const In running_mean(args.running_mean), running_var(args.running_var);
     const Result dx(rows(args.dx)), dgamma(args.dgamma), dbeta(args.dbeta), dresidual(rows(args.dresidual));

@@ -1,13 +1,10 @@
 // Optimizers in f64. Contract: kernels/optimizer.h
 #include "kernels/optimizer.h"
 
-#include "kernels/checks.h"
-
 namespace bkd::kernels::reference {
 
 // d = g + weight_decay p;  v = momentum v + d;  p -= lr (nesterov ? d + momentum v : v)
 void Optimizer::sgd_step(Stream&, const SgdStep& args) const {
-    check(args);
     const double* grad = args.grad.as<double>();
     double* param = args.param.as<double>();
     double* velocity = args.velocity ? args.velocity.as<double>() : nullptr;

@@ -1,7 +1,6 @@
 // Pooling in f64. Contract: kernels/pooling.h
 #include "kernels/pooling.h"
 
-#include "kernels/checks.h"
 #include "kernels/reference/array.h"
 
 #include <cmath>
@@ -41,7 +40,6 @@ double divisor(const Shape& x, const Window& window, bool count_include_pad, std
 
 // y = max over the window
 void Pooling::max_pool_forward(Stream&, const MaxPoolForward& args) const {
-    check(args);
     const In x(args.x);
     const Result y(args.y);
     const Strides at(args.y.shape);
@@ -63,7 +61,6 @@ void Pooling::max_pool_forward(Stream&, const MaxPoolForward& args) const {
 
 // dx[n, index, c] += dy
 void Pooling::max_pool_backward(Stream&, const MaxPoolBackward& args) const {
-    check(args);
     const In dy(args.dy);
     const In<std::int32_t> index(args.index);
     const std::int64_t pixels = args.dx.view.dim(1) * args.dx.view.dim(2);
@@ -79,7 +76,6 @@ void Pooling::max_pool_backward(Stream&, const MaxPoolBackward& args) const {
 
 // y = sum over the window / divisor
 void Pooling::avg_pool_forward(Stream&, const AvgPoolForward& args) const {
-    check(args);
     const In x(args.x);
     const Result y(args.y);
     for_each_element(args.y.shape, [&](auto n, auto p, auto q, auto c) {
@@ -91,7 +87,6 @@ void Pooling::avg_pool_forward(Stream&, const AvgPoolForward& args) const {
 
 // dx = sum of dy / divisor over the windows that hold the pixel
 void Pooling::avg_pool_backward(Stream&, const AvgPoolBackward& args) const {
-    check(args);
     const In dy(args.dy);
     const Shape& x = args.dx.view.shape;
     const Strides at(x);
@@ -106,7 +101,6 @@ void Pooling::avg_pool_backward(Stream&, const AvgPoolBackward& args) const {
 
 // y[n,c] = sum_{h,w} x[n,h,w,c] / (h w)
 void Pooling::global_avg_pool_forward(Stream&, const GlobalAvgPoolForward& args) const {
-    check(args);
     const std::int64_t pixels = args.x.dim(1) * args.x.dim(2);
     const In x(args.x.reshaped({args.x.dim(0), pixels, args.x.dim(3)}));
     const Result y(args.y);
@@ -120,7 +114,6 @@ void Pooling::global_avg_pool_forward(Stream&, const GlobalAvgPoolForward& args)
 
 // dx[n,h,w,c] = dy[n,c] / (h w)
 void Pooling::global_avg_pool_backward(Stream&, const GlobalAvgPoolBackward& args) const {
-    check(args);
     const In dy(args.dy);
     const Result dx(args.dx);
     const double pixels = static_cast<double>(args.dx.view.dim(1) * args.dx.view.dim(2));
@@ -129,7 +122,6 @@ void Pooling::global_avg_pool_backward(Stream&, const GlobalAvgPoolBackward& arg
 
 // y[n,i,j,lo+c] = x[n, i stride, j stride, c], other channels 0
 void Pooling::shortcut_a_forward(Stream&, const ShortcutAForward& args) const {
-    check(args);
     const In x(args.x);
     const Result y(args.y);
     const std::int64_t channels = args.x.dim(3), lo = (args.y.dim(3) - channels) / 2;
@@ -141,7 +133,6 @@ void Pooling::shortcut_a_forward(Stream&, const ShortcutAForward& args) const {
 
 // dx[n, i stride, j stride, c] = dy[n,i,j,lo+c], other pixels 0
 void Pooling::shortcut_a_backward(Stream&, const ShortcutABackward& args) const {
-    check(args);
     const In dy(args.dy);
     const Result dx(args.dx);
     const std::int64_t lo = (args.dy.dim(3) - args.dx.view.dim(3)) / 2;

@@ -1,7 +1,6 @@
 // Random numbers: the same bits as every backend's. Contract: kernels/random.h
 #include "kernels/random.h"
 
-#include "kernels/checks.h"
 #include "kernels/reference/array.h"
 
 #include <cmath>
@@ -21,7 +20,6 @@ std::uint32_t random_word(std::int64_t i, const In<std::int32_t>& position, cons
 
 // y = low + (high - low) u
 void Random::random_uniform(Stream&, const RandomUniform& args) const {
-    check(args);
     const In<std::int32_t> position(args.position);
     const Result y(flat(args.y));
     for (std::int64_t i = 0; i < args.y.count(); ++i)
@@ -30,7 +28,6 @@ void Random::random_uniform(Stream&, const RandomUniform& args) const {
 
 // y = word < round(keep_probability 2^32)
 void Random::random_mask(Stream&, const RandomMask& args) const {
-    check(args);
     const In<std::int32_t> position(args.position);
     const auto limit = static_cast<std::uint64_t>(std::llround(args.keep_probability * 0x1p32));
     std::uint8_t* y = args.y.as<std::uint8_t>();
@@ -39,7 +36,6 @@ void Random::random_mask(Stream&, const RandomMask& args) const {
 
 // y = x mask / (1 - p)
 void Random::dropout(Stream&, const Dropout& args) const {
-    check(args);
     const In x(flat(args.x));
     const In<std::uint8_t> mask(flat(args.mask));
     const Result y(flat(args.y));

@@ -1,7 +1,7 @@
 #pragma once
-// check_gradient: an op's rules against central differences in f64 on `reference`, with a random upstream gradient dy. For
-// each input and a random direction e, (sum dy y(x + h e) - sum dy y(x - h e)) / 2h must equal dx . e. One direction an input
-// sees what a difference an element would see, for two runs instead of two an element.
+// check_gradient: an op's rules against central differences in f64 on `reference`, with a random upstream gradient dy.
+// For each input and a random direction e, (sum dy y(x + h e) - sum dy y(x - h e)) / 2h must equal dx . e. One
+// direction an input sees what a difference an element would see, for two runs instead of two an element.
 #include "engine/context.h"
 
 #include <doctest/doctest.h>
@@ -51,14 +51,18 @@ private:
     std::vector<double> draw(const GradientInput& input) {
         std::vector<double> numbers(static_cast<std::size_t>(input.shape.count()));
         for (double& number : numbers) {
-            number = input.low + (input.high - input.low) * philox_draw(philox_key(seed_, "gradient"), drawn_++)[0] * 0x1p-32;
-            if (std::abs(number) < input.away_from_zero) number += number < 0 ? -input.away_from_zero : input.away_from_zero;
+            number = input.low +
+                     (input.high - input.low) * philox_draw(philox_key(seed_, "gradient"), drawn_++)[0] * 0x1p-32;
+            if (std::abs(number) < input.away_from_zero)
+                number += number < 0 ? -input.away_from_zero : input.away_from_zero;
         }
         return numbers;
     }
-    std::vector<Tensor> upload(Context& ctx, const std::vector<GradientInput>& inputs, const std::vector<std::vector<double>>& x) {
+    std::vector<Tensor> upload(Context& ctx, const std::vector<GradientInput>& inputs,
+                               const std::vector<std::vector<double>>& x) {
         std::vector<Tensor> tensors;
-        for (std::size_t k = 0; k < inputs.size(); ++k) tensors.push_back(ctx.upload(inputs[k].shape, std::span<const double>(x[k])));
+        for (std::size_t k = 0; k < inputs.size(); ++k)
+            tensors.push_back(ctx.upload(inputs[k].shape, std::span<const double>(x[k])));
         return tensors;
     }
     double value(const std::vector<GradientInput>& inputs, const std::vector<std::vector<double>>& x, const Op& op) {
@@ -68,7 +72,8 @@ private:
         for (std::size_t i = 0; i < y.size(); ++i) total += y[i] * upstream_[i];
         return total;
     }
-    std::vector<std::vector<double>> gradients(const std::vector<GradientInput>& inputs, const std::vector<std::vector<double>>& x, const Op& op) {
+    std::vector<std::vector<double>> gradients(const std::vector<GradientInput>& inputs,
+                                               const std::vector<std::vector<double>>& x, const Op& op) {
         Tape tape;
         Context ctx(runtime_, &tape, /*training=*/true);
         std::vector<Tensor> leaves = upload(ctx, inputs, x);

@@ -33,15 +33,21 @@ Tensor teacher_logits(Context& ctx) {
 
 TEST_CASE("the gradient of cross-entropy agrees with central differences for every kind of target and reduction") {
     GradientCheck check;
-    for (const LossReduction reduction : {LossReduction::none, LossReduction::sum, LossReduction::mean, LossReduction::weighted_mean})
+    for (const LossReduction reduction :
+         {LossReduction::none, LossReduction::sum, LossReduction::mean, LossReduction::weighted_mean})
         check({{{4, 5}, -3, 3}}, [&](Context& ctx, const Inputs& x) {
-            return cross_entropy(ctx, x[0], {.labels = labels(ctx)}, {.weight = per_class(ctx, 0.1), .reduction = reduction});
+            return cross_entropy(ctx, x[0], {.labels = labels(ctx)},
+                                 {.weight = per_class(ctx, 0.1), .reduction = reduction});
         });
     check({{{4, 5}, -3, 3}}, [](Context& ctx, const Inputs& x) {
-        return cross_entropy(ctx, x[0], {.labels = labels(ctx), .partner_labels = partners(ctx), .mix_lambda = ctx.full({1}, 0.3)}, {.weight = per_class(ctx, 0.1)});
+        return cross_entropy(ctx, x[0],
+                             {.labels = labels(ctx), .partner_labels = partners(ctx), .mix_lambda = ctx.full({1}, 0.3)},
+                             {.weight = per_class(ctx, 0.1)});
     });
     check({{{4, 5}, -3, 3}}, [](Context& ctx, const Inputs& x) {
-        return cross_entropy(ctx, x[0], {.labels = labels(ctx), .partner_labels = partners(ctx), .mix_lambda = ctx.full({4}, 0.6)}, {.scale = 0.5});
+        return cross_entropy(ctx, x[0],
+                             {.labels = labels(ctx), .partner_labels = partners(ctx), .mix_lambda = ctx.full({4}, 0.6)},
+                             {.scale = 0.5});
     });
     check({{{4, 5}, -3, 3}}, [](Context& ctx, const Inputs& x) {
         return cross_entropy(ctx, x[0], {.dense = ctx.full({4, 5}, 0.2)}, {.shift = per_class(ctx, 3), .scale = 2});
@@ -54,7 +60,9 @@ TEST_CASE("the gradient of cross-entropy agrees with central differences for eve
 TEST_CASE("the gradient of the focal loss agrees with central differences") {
     GradientCheck check;
     for (const double gamma : {0.0, 0.5, 1.0, 2.0})
-        check({{{4, 5}, -3, 3}}, [&](Context& ctx, const Inputs& x) { return focal_loss(ctx, x[0], labels(ctx), gamma, per_class(ctx, 0.1)); });
+        check({{{4, 5}, -3, 3}}, [&](Context& ctx, const Inputs& x) {
+            return focal_loss(ctx, x[0], labels(ctx), gamma, per_class(ctx, 0.1));
+        });
 }
 
 TEST_CASE("the gradient of distillation agrees with central differences in every form") {
@@ -62,12 +70,17 @@ TEST_CASE("the gradient of distillation agrees with central differences in every
     const auto distil = [](const kernels::BkdForm form, const kernels::TargetMath math, double first_log_omega) {
         return [=](Context& ctx, const Inputs& x) {
             return distillation(ctx, x[0], teacher_logits(ctx), {.labels = labels(ctx)},
-                                {.log_omega = per_class(ctx, first_log_omega), .temperature = 2, .kd_weight = 0.7, .form = form, .target_math = math})
+                                {.log_omega = per_class(ctx, first_log_omega),
+                                 .temperature = 2,
+                                 .kd_weight = 0.7,
+                                 .form = form,
+                                 .target_math = math})
                 .loss;
         };
     };
     for (const auto form : {kernels::BkdForm::eq8, kernels::BkdForm::eq7, kernels::BkdForm::eq6})
         check({{{4, 5}, -3, 3}}, distil(form, kernels::TargetMath::log_domain, -1));
     check({{{4, 5}, -3, 3}}, distil(kernels::BkdForm::eq8, kernels::TargetMath::product, -1));
-    check({{{4, 5}, -3, 3}}, distil(kernels::BkdForm::eq8, kernels::TargetMath::log_domain, -std::numeric_limits<double>::infinity()));
+    check({{{4, 5}, -3, 3}},
+          distil(kernels::BkdForm::eq8, kernels::TargetMath::log_domain, -std::numeric_limits<double>::infinity()));
 }

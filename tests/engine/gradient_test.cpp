@@ -16,22 +16,29 @@ using Inputs = std::vector<Tensor>;
 
 TEST_CASE("the gradient of conv2d agrees with central differences") {
     GradientCheck check;
-    for (const kernels::ConvolutionGeometry& g : {kernels::ConvolutionGeometry{}, {.stride = {2, 1}, .padding = {1, 2}}, {.stride = {3, 2}, .padding = {0, 1}, .groups = 2}})
-        check({{{2, 5, 7, 4}}, {{6, 3, 2, 4 / g.groups}}, {{6}}}, [&](Context& ctx, const Inputs& x) { return conv2d(ctx, x[0], x[1], x[2], g); });
+    for (const kernels::ConvolutionGeometry& g : {kernels::ConvolutionGeometry{},
+                                                  {.stride = {2, 1}, .padding = {1, 2}},
+                                                  {.stride = {3, 2}, .padding = {0, 1}, .groups = 2}})
+        check({{{2, 5, 7, 4}}, {{6, 3, 2, 4 / g.groups}}, {{6}}},
+              [&](Context& ctx, const Inputs& x) { return conv2d(ctx, x[0], x[1], x[2], g); });
 }
 
 TEST_CASE("the gradient of text_conv agrees with central differences") {
     GradientCheck check;
     for (const std::int64_t padding : {0, 2})
-        check({{{3, 7, 5}}, {{4, 3, 5}}, {{4}}}, [&](Context& ctx, const Inputs& x) { return text_conv(ctx, x[0], x[1], x[2], padding); });
+        check({{{3, 7, 5}}, {{4, 3, 5}}, {{4}}},
+              [&](Context& ctx, const Inputs& x) { return text_conv(ctx, x[0], x[1], x[2], padding); });
 }
 
 TEST_CASE("the gradients of products agree with central differences") {
     GradientCheck check;
     check({{{3, 5}}, {{7, 5}}, {{7}}}, [](Context& ctx, const Inputs& x) { return linear(ctx, x[0], x[1], x[2]); });
-    check({{{3, 5}, 0.5, 1.5}, {{7, 5}}}, [](Context& ctx, const Inputs& x) { return cosine_linear(ctx, x[0], x[1], 16); });
-    check({{{2, 3, 5}}, {{2, 5, 4}}}, [](Context& ctx, const Inputs& x) { return matmul(ctx, x[0], false, x[1], false); });
-    check({{{2, 5, 3}}, {{2, 5, 4}}}, [](Context& ctx, const Inputs& x) { return matmul(ctx, x[0], true, x[1], false); });
+    check({{{3, 5}, 0.5, 1.5}, {{7, 5}}},
+          [](Context& ctx, const Inputs& x) { return cosine_linear(ctx, x[0], x[1], 16); });
+    check({{{2, 3, 5}}, {{2, 5, 4}}},
+          [](Context& ctx, const Inputs& x) { return matmul(ctx, x[0], false, x[1], false); });
+    check({{{2, 5, 3}}, {{2, 5, 4}}},
+          [](Context& ctx, const Inputs& x) { return matmul(ctx, x[0], true, x[1], false); });
     check({{{3, 5}}, {{4, 5}}}, [](Context& ctx, const Inputs& x) { return matmul(ctx, x[0], false, x[1], true); });
     check({{{5, 3}}, {{4, 5}}}, [](Context& ctx, const Inputs& x) { return matmul(ctx, x[0], true, x[1], true); });
     check({{{4, 4}}}, [](Context& ctx, const Inputs& x) { return matmul(ctx, x[0], false, x[0], true); });
@@ -70,7 +77,8 @@ TEST_CASE("the gradients of pooling and the shortcut agree with central differen
 TEST_CASE("the gradients of activations agree with central differences") {
     GradientCheck check;
     check({{{3, 7}, -1, 1, 1e-3}}, [](Context& ctx, const Inputs& x) { return relu(ctx, x[0]); });
-    check({{{3, 7}, 1, 2}, {{3, 7}, -0.9, 0.9}}, [](Context& ctx, const Inputs& x) { return add_relu(ctx, x[0], x[1]); });
+    check({{{3, 7}, 1, 2}, {{3, 7}, -0.9, 0.9}},
+          [](Context& ctx, const Inputs& x) { return add_relu(ctx, x[0], x[1]); });
     check({{{3, 7}, -1, 1, 1e-3}}, [](Context& ctx, const Inputs& x) { return add_relu(ctx, x[0], x[0]); });
     check({{{3, 7}, -4, 4}}, [](Context& ctx, const Inputs& x) { return softmax(ctx, x[0], 2); });
     check({{{3, 7}, -4, 4}}, [](Context& ctx, const Inputs& x) { return log_softmax(ctx, x[0], 0.5); });
@@ -90,8 +98,12 @@ TEST_CASE("the gradients of elementwise ops agree with central differences") {
     check({{{3, 5}, 0.5, 2}}, [](Context& ctx, const Inputs& x) { return sqrt(ctx, x[0]); });
     check({{{3, 5}}}, [](Context& ctx, const Inputs& x) { return scale_rows(ctx, x[0], ctx.full({3}, 0.7)); });
     for (const int axis : {0, 1, 2})
-        check({{{2, 3, 4}}, {{2, 3, 4}}}, [&](Context& ctx, const Inputs& x) { return concat(ctx, std::array{x[0], x[1], x[0]}, axis); });
-    check({{{4, 6}}}, [](Context& ctx, const Inputs& x) { return multiply(ctx, reshape(ctx, x[0], {3, 8}), reshape(ctx, x[0], {3, 8})); });
+        check({{{2, 3, 4}}, {{2, 3, 4}}}, [&](Context& ctx, const Inputs& x) {
+            return concat(ctx, std::array{x[0], x[1], x[0]}, axis);
+        });
+    check({{{4, 6}}}, [](Context& ctx, const Inputs& x) {
+        return multiply(ctx, reshape(ctx, x[0], {3, 8}), reshape(ctx, x[0], {3, 8}));
+    });
 }
 
 TEST_CASE("the gradients of reductions, embedding, max over time and dropout agree with central differences") {
@@ -101,10 +113,14 @@ TEST_CASE("the gradients of reductions, embedding, max over time and dropout agr
         check({{{3, 4, 5}}}, [&](Context& ctx, const Inputs& x) { return mean(ctx, x[0], {bits}); });
     }
     const std::vector<std::int32_t> words{2, 0, 2, 1, 2, 4};
-    check({{{5, 3}}}, [&](Context& ctx, const Inputs& x) { return embedding(ctx, ctx.upload({2, 3}, std::span<const std::int32_t>(words)), x[0]); });
+    check({{{5, 3}}}, [&](Context& ctx, const Inputs& x) {
+        return embedding(ctx, ctx.upload({2, 3}, std::span<const std::int32_t>(words)), x[0]);
+    });
     check({{{2, 5, 3}}}, [](Context& ctx, const Inputs& x) { return max_over_time(ctx, x[0]); });
     const std::vector<std::uint8_t> mask{1, 0, 1, 1, 0, 1};
-    check({{{2, 3}}}, [&](Context& ctx, const Inputs& x) { return dropout(ctx, x[0], ctx.upload({2, 3}, std::span<const std::uint8_t>(mask)), 0.3); });
+    check({{{2, 3}}}, [&](Context& ctx, const Inputs& x) {
+        return dropout(ctx, x[0], ctx.upload({2, 3}, std::span<const std::uint8_t>(mask)), 0.3);
+    });
 }
 
 TEST_CASE("a tensor whose output feeds two ops gets the sum of both gradients") {

@@ -12,12 +12,16 @@ TEST_CASE("a layer starts with the deviation its formula gives, and a student ot
     Runtime runtime(Device{DeviceKind::reference, 0});
     Context ctx(runtime);
     Parameters student, teacher;
-    const Conv a(student, "conv1", {.in = 16, .out = 64, .kernel = 3}), b(teacher, "conv1", {.in = 16, .out = 64, .kernel = 3});
+    const Conv a(student, "conv1", {.in = 16, .out = 64, .kernel = 3}),
+        b(teacher, "conv1", {.in = 16, .out = 64, .kernel = 3});
     student.materialise(ctx, 1, "student");
     teacher.materialise(ctx, 1, "teacher");
     const std::vector<float> w = student.read(ctx, student.all()[0]), v = teacher.read(ctx, teacher.all()[0]);
     double sum = 0, square = 0;
-    for (const float x : w) { sum += x; square += static_cast<double>(x) * x; }
+    for (const float x : w) {
+        sum += x;
+        square += static_cast<double>(x) * x;
+    }
     const double n = static_cast<double>(w.size());
     CHECK(std::sqrt(square / n) == doctest::Approx(0.117851130198).epsilon(0.02));  // sqrt(2 / (9 * 16)), 9,216 draws
     CHECK(std::abs(sum / n) < 4 * 0.118 / std::sqrt(n));
@@ -44,10 +48,13 @@ TEST_CASE("the rows of a cosine classifier start with length one") {
 }
 
 TEST_CASE("SGD follows PyTorch's convention to the last digit of the published steps") {
-    struct Row { double w[2]; };
+    struct Row {
+        double w[2];
+    };
     const double gradients[3][2] = {{0.5, 1}, {-0.2, 0.3}, {0.1, -0.4}};
     const Row plain[3] = {{{0.94998, -2.09996}}, {{0.9249430004, -2.2198820008}}, {{0.8923912019, -2.28776740388}}};
-    const Row nesterov[3] = {{{0.904962, -2.189924}}, {{0.902411411444, -2.32780838289}}, {{0.863097879426, -2.3488552894}}};
+    const Row nesterov[3] = {
+        {{0.904962, -2.189924}}, {{0.902411411444, -2.32780838289}}, {{0.863097879426, -2.3488552894}}};
     for (const bool with_nesterov : {false, true}) {
         Runtime runtime(Device{DeviceKind::reference, 0});
         Context ctx(runtime);

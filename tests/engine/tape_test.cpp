@@ -40,7 +40,10 @@ TEST_CASE("a step on the tape asks the system for memory once and finds the same
         Context back = ctx.inference();
         tape.backward(back, sum(ctx, y, kernels::Axes::of({0, 1})));
         seen.push_back(w.gradient().view().data);
-        if (step == 1) { first = seen; requests = runtime.backend->pool().statistics().system_requests; }
+        if (step == 1) {
+            first = seen;
+            requests = runtime.backend->pool().statistics().system_requests;
+        }
         if (step > 1) {
             CHECK(seen == first);
             CHECK(runtime.backend->pool().statistics().system_requests == requests);
@@ -106,7 +109,8 @@ TEST_CASE("an error in a gradient names the op") {
     Tensor y = ctx.empty({2});
     ctx.record("broken", y, {x}, [](Context&, const Tensor&, Gradients&) { BKD_CHECK(false, "on purpose"); });
     Context back = ctx.inference();
-    CHECK_THROWS_WITH_AS(tape.backward(back, y, numbers(ctx, {2}, 1)), "gradient of broken: operator(): false: on purpose", LogicError);
+    CHECK_THROWS_WITH_AS(tape.backward(back, y, numbers(ctx, {2}, 1)),
+                         "gradient of broken: operator(): false: on purpose", LogicError);
 }
 
 TEST_CASE("a tensor that lives on another device is refused by name and shape") {

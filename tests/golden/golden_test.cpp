@@ -1,5 +1,5 @@
-// The golden file: reference numbers by an independent implementation, on every backend that computes, and a file of other
-// shapes where the generator and PyTorch are at hand.
+// The golden file: reference numbers by an independent implementation, on every backend that computes, and a file of
+// other shapes where the generator and PyTorch are at hand.
 #include "tools/check/golden.h"
 
 #include <doctest/doctest.h>
@@ -28,9 +28,17 @@ Tally run_file(const GoldenFile& file, Device device) {
         CAPTURE(result.worst_ratio);
         CHECK(result.status != GoldenResult::Status::fail);
         switch (result.status) {
-            case GoldenResult::Status::pass: ++tally.passed; tally.ops.insert(c.op); break;
-            case GoldenResult::Status::fail: ++tally.failed; break;
-            case GoldenResult::Status::skipped: ++tally.skipped; tally.skipped_f32 += c.dtype == "f32"; break;
+            case GoldenResult::Status::pass:
+                ++tally.passed;
+                tally.ops.insert(c.op);
+                break;
+            case GoldenResult::Status::fail:
+                ++tally.failed;
+                break;
+            case GoldenResult::Status::skipped:
+                ++tally.skipped;
+                tally.skipped_f32 += c.dtype == "f32";
+                break;
         }
     }
     return tally;
@@ -58,9 +66,16 @@ TEST_CASE("all 306 f32 cases of the golden file pass, models and training steps 
 TEST_CASE("the f32 cases of a golden file with other shapes and another seed pass") {
     const std::filesystem::path script = shared_folder() / "golden/make_golden.py";
     const std::filesystem::path out = std::filesystem::temp_directory_path() / "bkd-golden-wild.safetensors";
-    if (!std::filesystem::exists(script)) { MESSAGE("skipped: no generator of golden files here"); return; }
-    const std::string command = "python3 " + script.string() + " --seed 9 --sizes wild --out " + out.string() + " >/dev/null 2>&1";
-    if (std::system(command.c_str()) != 0) { MESSAGE("skipped: the generator needs NumPy 2 and PyTorch"); return; }
+    if (!std::filesystem::exists(script)) {
+        MESSAGE("skipped: no generator of golden files here");
+        return;
+    }
+    const std::string command =
+        "python3 " + script.string() + " --seed 9 --sizes wild --out " + out.string() + " >/dev/null 2>&1";
+    if (std::system(command.c_str()) != 0) {
+        MESSAGE("skipped: the generator needs NumPy 2 and PyTorch");
+        return;
+    }
     const GoldenFile file = GoldenFile::read(out);
     for (const DeviceKind kind : {DeviceKind::reference, DeviceKind::cpu}) {
         const Tally tally = run_file(file, {kind, 0});
@@ -74,7 +89,8 @@ TEST_CASE("the f32 cases of a golden file with other shapes and another seed pas
 TEST_CASE("an op nobody knows is skipped, a wrong number fails, and a file without a manifest is refused") {
     GoldenFile file = GoldenFile::read(BKD_SOURCE_DIR "/tests/golden/ops.safetensors");
     Runtime runtime(Device{DeviceKind::reference, 0});
-    GoldenCase relu = *std::find_if(file.cases.begin(), file.cases.end(), [](const GoldenCase& c) { return c.op == "relu" && c.dtype == "f32"; });
+    GoldenCase relu = *std::find_if(file.cases.begin(), file.cases.end(),
+                                    [](const GoldenCase& c) { return c.op == "relu" && c.dtype == "f32"; });
     CHECK(run_golden(file, relu, runtime).status == GoldenResult::Status::pass);
     relu.op = "exp";  // the numbers of relu
     CHECK(run_golden(file, relu, runtime).status == GoldenResult::Status::fail);

@@ -1,5 +1,4 @@
 // A wrong argument is refused with the op, the argument and the shapes, and nothing is launched.
-#include "kernels/checks.h"
 #include "tests/kernels/reference_memory.h"
 
 namespace bkd::kernels {

@@ -50,6 +50,21 @@ TEST_CASE("a planned op reports its name, its bytes and its flops, and touches n
     CHECK(recorder.finished == 2);
 }
 
+TEST_CASE("a plan refuses what could not run") {
+    const auto backend = open_backend({DeviceKind::plan, 0});
+    const auto stream = backend->make_stream();
+    Recorder recorder;
+    stream->observer = &recorder;
+    const auto view = [&](const Shape& shape) {
+        return View{backend->pool().take(1024).data, shape, backend->real, backend->device};
+    };
+    const kernels::Convolution::On convolution{backend->convolution(), *stream};
+    CHECK_THROWS_AS(
+        convolution.conv2d_forward({.x = view({2, 4, 4, 3}), .w = view({8, 3, 3, 2}), .y = view({2, 2, 2, 8})}),
+        LogicError);
+    CHECK(recorder.entries.empty());
+}
+
 TEST_CASE("arguments left out cost nothing, and those of nested targets count") {
     const auto backend = open_backend({DeviceKind::plan, 0});
     const auto stream = backend->make_stream();

@@ -1,6 +1,5 @@
 // The first words: Shape, View, DType, Device, errors, arguments.
 #include "kernels/backend.h"
-#include "kernels/checks.h"
 
 #include <doctest/doctest.h>
 
@@ -104,7 +103,7 @@ TEST_CASE("every tensor of an argument struct is visited in order, nested target
                                      .dz = view(5),
                                      .margin = view(6)};
     std::vector<std::pair<std::int64_t, bool>> seen;
-    kernels::for_each_view(args, [&](const ConstView& v, bool is_output) { seen.emplace_back(v.dim(0), is_output); });
+    for (const auto& [v, is_output] : kernels::views_of(args)) seen.emplace_back(v.dim(0), is_output);
     CHECK(seen == std::vector<std::pair<std::int64_t, bool>>{
                       {1, false}, {2, false}, {3, false}, {4, true}, {5, true}, {6, false}});
 }
@@ -112,14 +111,11 @@ TEST_CASE("every tensor of an argument struct is visited in order, nested target
 TEST_CASE("an output that may be added to is visited as an output") {
     float data[1] = {};
     const View view{data, {1}};
-    int outputs = 0, all = 0;
-    kernels::for_each_view(kernels::Add{.a = view, .b = view, .y = Out(view, true)},
-                           [&](const ConstView&, bool is_output) {
-                               ++all;
-                               outputs += is_output ? 1 : 0;
-                           });
-    CHECK(all == 3);
-    CHECK(outputs == 1);
+    const kernels::ViewArguments all = kernels::views_of(kernels::Add{.a = view, .b = view, .y = Out(view, true)});
+    REQUIRE(all.size() == 3);
+    CHECK(!all[0].is_output);
+    CHECK(!all[1].is_output);
+    CHECK(all[2].is_output);
 }
 
 }

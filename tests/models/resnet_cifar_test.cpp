@@ -5,11 +5,15 @@
 using namespace bkd;
 
 TEST_CASE("the CIFAR ResNets have the published numbers of parameters") {
-    struct Row { const char* name; std::int64_t linear10, linear100, cosine10, cosine100, buffers; };
-    const Row rows[] = {{"resnet8", 75290, 81140, 75280, 81040, 480},       {"resnet14", 172506, 178356, 172496, 178256, 928},
-                        {"resnet20", 269722, 275572, 269712, 275472, 1376}, {"resnet32", 464154, 470004, 464144, 469904, 2272},
-                        {"resnet44", 658586, 664436, 658576, 664336, 3168}, {"resnet56", 853018, 858868, 853008, 858768, 4064},
-                        {"resnet110", 1727962, 1733812, 1727952, 1733712, 8096}};
+    struct Row {
+        const char* name;
+        std::int64_t linear10, linear100, cosine10, cosine100, buffers;
+    };
+    const Row rows[] = {
+        {"resnet8", 75290, 81140, 75280, 81040, 480},           {"resnet14", 172506, 178356, 172496, 178256, 928},
+        {"resnet20", 269722, 275572, 269712, 275472, 1376},     {"resnet32", 464154, 470004, 464144, 469904, 2272},
+        {"resnet44", 658586, 664436, 658576, 664336, 3168},     {"resnet56", 853018, 858868, 853008, 858768, 4064},
+        {"resnet110", 1727962, 1733812, 1727952, 1733712, 8096}};
     for (const Row& row : rows) {
         CAPTURE(row.name);
         const auto count = [&](std::int64_t classes, const char* classifier) {
@@ -45,9 +49,12 @@ TEST_CASE("ResNet-32 has 95 parameter tensors under PyTorch's names") {
 }
 
 TEST_CASE("a TextCNN has the published number of parameters beside its embedding") {
-    const auto network = make_network({.name = "text_cnn", .classes = 4, .vocabulary = 1000, .embedding = 300, .filters = 100});
+    const auto network =
+        make_network({.name = "text_cnn", .classes = 4, .vocabulary = 1000, .embedding = 300, .filters = 100});
     CHECK(network->parameters().count() - 1000 * 300 == 361504);
-    CHECK(make_network({.name = "text_cnn", .classes = 4, .vocabulary = 10, .embedding = 50})->parameters().count() - 500 == 61504);
+    CHECK(make_network({.name = "text_cnn", .classes = 4, .vocabulary = 10, .embedding = 50})->parameters().count() -
+              500 ==
+          61504);
 }
 
 TEST_CASE("a network is built for its plan: every op of a forward is told its shapes and the multiplications add up") {
@@ -55,7 +62,10 @@ TEST_CASE("a network is built for its plan: every op of a forward is told its sh
         double flops = 0;
         void before(const Launch& launch) override { flops += launch.flops; }
     };
-    const struct { const char* name; double macs; } rows[] = {{"resnet8", 12239488}, {"resnet20", 40551040}, {"resnet32", 68862592}, {"resnet56", 125485696}};
+    const struct {
+        const char* name;
+        double macs;
+    } rows[] = {{"resnet8", 12239488}, {"resnet20", 40551040}, {"resnet32", 68862592}, {"resnet56", 125485696}};
     for (const auto& row : rows) {
         CAPTURE(row.name);
         Runtime runtime(Device{DeviceKind::plan, 0});

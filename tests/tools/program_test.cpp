@@ -1,6 +1,6 @@
 // The real program: exit codes, messages, a run killed and taken up again, and its model in PyTorch.
-#include "engine/sha256.h"
 #include "tests/tools/program.h"
+#include "engine/sha256.h"
 #include "tests/train/toy_run.h"
 
 #include <doctest/doctest.h>
@@ -34,15 +34,21 @@ std::string write_recipe(const ToyRun& toy, const std::string& method) {
 TEST_CASE("every verb refuses with the exit code of the cause, one message and one way on") {
     const ToyRun toy;
     const std::string folder = toy.path().string();
-    struct Row { std::string words; int code; std::string said; };
+    struct Row {
+        std::string words;
+        int code;
+        std::string said;
+    };
     const Row rows[] = {
         {"trian", 2, "bkd: error[E0201]: unknown verb \"trian\"\n  try: bkd train --help\n"},
-        {"train " + folder + "/toy.toml --threads 0x", 2, "error[E0203]: --threads must be 0..1024, got \"0x\"\n  at:  option --threads\n"},
+        {"train " + folder + "/toy.toml --threads 0x", 2,
+         "error[E0203]: --threads must be 0..1024, got \"0x\"\n  at:  option --threads\n"},
         {"train x --epochs 3", 2, "error[E0202]: bkd train has no option \"--epochs\""},
         {"train", 2, "error[E0206]"},
         {"train no_such_recipe", 5, "error[E0501]: no recipe \"no_such_recipe\""},
         {"train " + folder + "/ce.toml optim.lrr=1", 3, "error[E0302]: unknown key \"optim.lrr\""},
-        {"train " + folder + "/ce.toml kd.temperature=-2", 3, "error[E0304]: kd.temperature must be in (0, 100], got -2"},
+        {"train " + folder + "/ce.toml kd.temperature=-2", 3,
+         "error[E0304]: kd.temperature must be in (0, 100], got -2"},
         {"train " + folder + "/ce.toml data.root=" + folder + "/nowhere", 5, "error[E0501]"},
         {"train --resume " + folder + "/nowhere", 10, "error[E1004]"},
         {"eval " + folder + "/none.safetensors", 5, "error[E0501]"},
@@ -64,7 +70,8 @@ TEST_CASE("every verb refuses with the exit code of the cause, one message and o
         {"eval x --expect 'top1>=1e999'", 2, "error[E0203]: --expect takes"},
         {"eval x --expect 'few>=9'", 2, "error[E0203]: --expect takes"},
         {"check-ops --op nosuch", 2, "error[E0203]: no case of any op passes the filters"},
-        {"check-ops golden " BKD_SOURCE_DIR "/tests/golden/ops.safetensors --op nosuch", 2, "error[E0203]: no case of the files"},
+        {"check-ops golden " BKD_SOURCE_DIR "/tests/golden/ops.safetensors --op nosuch", 2,
+         "error[E0203]: no case of the files"},
         {"eval x --device plan", 2, "error[E0203]: --device plan executes nothing"},
         {"inspect optim.lr=1", 2, "error[E0206]"},
         {"train " + folder + "/ce.toml run.name=../escaped", 3, "error[E0304]: run.name \"../escaped\" is no name"},
@@ -83,8 +90,9 @@ TEST_CASE("every verb refuses with the exit code of the cause, one message and o
 TEST_CASE("help goes to standard output, is at most 100 columns wide and names every verb") {
     const ToyRun toy;
     const std::string folder = toy.path().string();
-    for (const std::string words : {"", "--help", "train --help", "eval --help", "data --help", "convert --help", "inspect --help",
-                                    "check-ops --help", "bench --help", "help", "help optim.lr", "help recipes", "version"}) {
+    for (const std::string words :
+         {"", "--help", "train --help", "eval --help", "data --help", "convert --help", "inspect --help",
+          "check-ops --help", "bench --help", "help", "help optim.lr", "help recipes", "version"}) {
         CAPTURE(words);
         const Said said = run_program(folder, words);
         CHECK(said.code == 0);
@@ -92,7 +100,8 @@ TEST_CASE("help goes to standard output, is at most 100 columns wide and names e
         std::istringstream lines(said.out);
         for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 130);
     }
-    for (const char* verb : {"train", "eval", "data", "convert", "inspect", "check-ops", "bench"}) CHECK(contains(run_program(folder, "").out, verb));
+    for (const char* verb : {"train", "eval", "data", "convert", "inspect", "check-ops", "bench"})
+        CHECK(contains(run_program(folder, "").out, verb));
 }
 
 TEST_CASE("a run killed at an epoch end and resumed ends with the same weights, bit for bit") {
@@ -105,7 +114,8 @@ TEST_CASE("a run killed at an epoch end and resumed ends with the same weights, 
     const std::filesystem::path checkpoints = toy.path() / "killed/checkpoints";
     const pid_t child = fork();
     if (child == 0) {
-        execl(BKD_PROGRAM, "bkd", "train", recipe.c_str(), "train.epochs=3", "--name", "killed", "--threads", "1", "--progress", "none", nullptr);
+        execl(BKD_PROGRAM, "bkd", "train", recipe.c_str(), "train.epochs=3", "--name", "killed", "--threads", "1",
+              "--progress", "none", nullptr);
         _exit(127);
     }
     const auto checkpoint_is_there = [&] {
@@ -133,7 +143,8 @@ TEST_CASE("models stand beside each other, --expect is a gate, and results are o
     const ToyRun toy;
     const std::string folder = toy.path().string(), recipe = write_recipe(toy, "bkd");
     REQUIRE(run_program(folder, "train " + recipe + " --name run --threads 1").code == 0);
-    const std::string models = folder + "/run/models/teacher.last.safetensors " + folder + "/run/models/student.last.safetensors --data-root " + folder;
+    const std::string models = folder + "/run/models/teacher.last.safetensors " + folder +
+                               "/run/models/student.last.safetensors --data-root " + folder;
     const Said table = run_program(folder, "eval " + models + " --per-class --confusion");
     CAPTURE(table.err);
     CHECK(table.code == 0);
@@ -144,9 +155,13 @@ TEST_CASE("models stand beside each other, --expect is a gate, and results are o
     CHECK(run_program(folder, "eval " + models + " --expect top1").code == 2);
     const Said json = run_program(folder, "eval " + models + " --json");
     CHECK(Json::parse(json.out, "stdout").at("models").elements().size() == 2);
-    CHECK(Json::parse(run_program(folder, "data stats fashion_mnist --root " + folder + " --json").out, "stdout").at("total").integer() == 240);
-    CHECK(contains(run_program(folder, "inspect " + folder + "/run/models/student.last.safetensors").out, "layer1.0.conv1.weight"));
-    CHECK(contains(run_program(folder, "inspect " + folder + "/run/models/student.last.safetensors linear.bias").out, "norm"));
+    CHECK(Json::parse(run_program(folder, "data stats fashion_mnist --root " + folder + " --json").out, "stdout")
+              .at("total")
+              .integer() == 240);
+    CHECK(contains(run_program(folder, "inspect " + folder + "/run/models/student.last.safetensors").out,
+                   "layer1.0.conv1.weight"));
+    CHECK(contains(run_program(folder, "inspect " + folder + "/run/models/student.last.safetensors linear.bias").out,
+                   "norm"));
 }
 
 TEST_CASE("a model trained here loads into the same network in PyTorch and predicts the same") {
@@ -154,12 +169,15 @@ TEST_CASE("a model trained here loads into the same network in PyTorch and predi
     const std::string folder = toy.path().string(), recipe = write_recipe(toy, "ce");
     REQUIRE(run_program(folder, "train " + recipe + " --name run --threads 1").code == 0);
     const std::string model = folder + "/run/models/train.last.safetensors";
-    REQUIRE(run_program(folder, "eval " + model + " --data-root " + folder + " --logits " + folder + "/logits").code == 0);
+    REQUIRE(run_program(folder, "eval " + model + " --data-root " + folder + " --logits " + folder + "/logits").code ==
+            0);
     const std::string idx = text_of_file(folder + "/t10k-images-idx3-ubyte");
     std::ofstream(folder + "/images", std::ios::binary) << idx.substr(16);
     const std::string script = BKD_SOURCE_DIR "/tests/tools/torch_interop.py";
     for (const std::string python : {"/usr/bin/python3", "python3"}) {
-        const int status = std::system((python + " " + script + " " + model + " " + folder + "/images " + folder + "/logits >" + folder + "/torch 2>&1").c_str());
+        const int status = std::system((python + " " + script + " " + model + " " + folder + "/images " + folder +
+                                        "/logits >" + folder + "/torch 2>&1")
+                                           .c_str());
         const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
         if (code == 77 || code == 127) continue;
         CAPTURE(text_of_file(folder + "/torch"));

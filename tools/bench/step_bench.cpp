@@ -38,7 +38,8 @@ public:
         const auto n = static_cast<double>(steps);
         for (const auto& [op, share] : shares_)
             all.push_back({op, share.calls / steps, share.milliseconds / n, share.flops / n, share.bytes / n});
-        std::sort(all.begin(), all.end(), [](const OpShare& a, const OpShare& b) { return a.milliseconds > b.milliseconds; });
+        std::sort(all.begin(), all.end(),
+                  [](const OpShare& a, const OpShare& b) { return a.milliseconds > b.milliseconds; });
         return all;
     }
 
@@ -52,11 +53,16 @@ private:
 class TrainingStep {
 public:
     explicit TrainingStep(const StepBenchOptions& o)
-        : options_(o), runtime(o.device, o.backend), setup_(runtime), network_(make_network(network_options())), teacher_(make_network(network_options())) {
+        : options_(o),
+          runtime(o.device, o.backend),
+          setup_(runtime),
+          network_(make_network(network_options())),
+          teacher_(make_network(network_options())) {
         network_->parameters().materialise(setup_, 1, "student");
         teacher_->parameters().materialise(setup_, 1, "teacher");
         std::vector<std::uint8_t> pixels(static_cast<std::size_t>(o.batch * o.size * o.size * o.channels));
-        for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(philox_draw({1, 2}, i)[0]);
+        for (std::size_t i = 0; i < pixels.size(); ++i)
+            pixels[i] = static_cast<std::uint8_t>(philox_draw({1, 2}, i)[0]);
         std::vector<std::int32_t> index, labels;
         for (std::int64_t i = 0; i < o.batch; ++i) {
             index.push_back(static_cast<std::int32_t>(i));
@@ -82,8 +88,9 @@ public:
         const Tensor teacher_logits = options_.distils ? (*teacher_)(still, x) : Tensor();
         const Tensor logits = (*network_)(ctx, x);
         const TargetTensors targets{.labels = labels_};
-        const Tensor loss = options_.distils ? distillation(ctx, logits, teacher_logits, targets, {.log_omega = log_omega_}).loss
-                                             : cross_entropy(ctx, logits, targets);
+        const Tensor loss = options_.distils
+                                ? distillation(ctx, logits, teacher_logits, targets, {.log_omega = log_omega_}).loss
+                                : cross_entropy(ctx, logits, targets);
         tape_.backward(still, loss);
         network_->parameters().complete_gradients(still);
         sgd_->step(still, learning_rate_);
@@ -115,7 +122,8 @@ StepBench bench_step(const StepBenchOptions& options) {
     const PoolStatistics& pool = step.runtime.backend->pool().statistics();
     StepBench result;
     result.description = step.runtime.backend->description();
-    for (std::int64_t i = 0; i < std::max<std::int64_t>(options.warmup, 2); ++i) result.losses.push_back(ctx.item(step.run()));
+    for (std::int64_t i = 0; i < std::max<std::int64_t>(options.warmup, 2); ++i)
+        result.losses.push_back(ctx.item(step.run()));
     const std::int64_t requests = pool.system_requests;
     std::vector<double> times;
     for (std::int64_t i = 0; i < options.steps; ++i) {

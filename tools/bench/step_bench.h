@@ -1,6 +1,6 @@
 #pragma once
-// Times a whole training step on synthetic images: batch from bytes, network, loss, backward, SGD. Once without looking, for
-// the time of a step; then with an observer on the stream, for the share of each op.
+// Times a whole training step on synthetic images: batch from bytes, network, loss, backward, SGD. Once without
+// looking, for the time of a step; then with an observer on the stream, for the share of each op.
 #include "kernels/backend.h"
 
 #include <cstdint>
@@ -20,17 +20,17 @@ struct StepBenchOptions {
 
 struct OpShare {
     std::string op;
-    std::int64_t calls = 0;  // a step
+    std::int64_t calls = 0;                         // a step
     double milliseconds = 0, flops = 0, bytes = 0;  // a step
 };
 
 struct StepBench {
     std::string description;  // of the device
     double min_ms = 0, quartile_ms = 0, median_ms = 0;
-    std::vector<double> losses;         // of the warm-up steps: two programs that do the same work agree on them
-    std::vector<OpShare> ops;           // by falling time
-    std::int64_t pool_bytes = 0;        // the most that tensors and scratch took at once
-    std::int64_t steady_requests = 0;   // memory the timed steps asked the system for: 0
+    std::vector<double> losses;        // of the warm-up steps: two programs that do the same work agree on them
+    std::vector<OpShare> ops;          // by falling time
+    std::int64_t pool_bytes = 0;       // the most that tensors and scratch took at once
+    std::int64_t steady_requests = 0;  // memory the timed steps asked the system for: 0
 };
 
 StepBench bench_step(const StepBenchOptions& options);

@@ -10,18 +10,25 @@ namespace {
 std::vector<double> read_numbers(const SafeTensors& file, const StoredTensor& t) {
     const auto widened = [](const auto& values) { return std::vector<double>(values.begin(), values.end()); };
     switch (t.type) {
-        case ElementType::f32: return widened(file.values<float>(t));
-        case ElementType::f64: return file.values<double>(t);
-        case ElementType::i32: return widened(file.values<std::int32_t>(t));
-        case ElementType::u8: return widened(file.values<std::uint8_t>(t));
-        default: break;
+        case ElementType::f32:
+            return widened(file.values<float>(t));
+        case ElementType::f64:
+            return file.values<double>(t);
+        case ElementType::i32:
+            return widened(file.values<std::int32_t>(t));
+        case ElementType::u8:
+            return widened(file.values<std::uint8_t>(t));
+        default:
+            break;
     }
     throw InputError({.id = 409, .what = fmt::format("a golden tensor of {}", name_of(t.type)), .at = file.place(t)});
 }
 
 Shape shape_of(const SafeTensors& file, const StoredTensor& t) {
     if (t.shape.size() > static_cast<std::size_t>(Shape::max_rank))
-        throw InputError({.id = 408, .what = fmt::format("{} axes, at most {} here", t.shape.size(), Shape::max_rank), .at = file.place(t)});
+        throw InputError({.id = 408,
+                          .what = fmt::format("{} axes, at most {} here", t.shape.size(), Shape::max_rank),
+                          .at = file.place(t)});
     Shape shape;
     for (const std::int64_t extent : t.shape) shape.push(extent);
     return shape;
@@ -35,9 +42,12 @@ Tensor GoldenRun::in(const std::string& name) {
     const StoredTensor& stored = file_.tensor(case_, "in", name);
     const Shape extents = shape_of(file_.file, stored);
     Tensor t;
-    if (stored.type == ElementType::i32) t = ctx.upload(extents, std::span<const std::int32_t>(file_.file.values<std::int32_t>(stored)));
-    else if (stored.type == ElementType::u8) t = ctx.upload(extents, std::span<const std::uint8_t>(file_.file.values<std::uint8_t>(stored)));
-    else t = ctx.upload(extents, std::span<const double>(read_numbers(file_.file, stored)));
+    if (stored.type == ElementType::i32)
+        t = ctx.upload(extents, std::span<const std::int32_t>(file_.file.values<std::int32_t>(stored)));
+    else if (stored.type == ElementType::u8)
+        t = ctx.upload(extents, std::span<const std::uint8_t>(file_.file.values<std::uint8_t>(stored)));
+    else
+        t = ctx.upload(extents, std::span<const double>(read_numbers(file_.file, stored)));
     for (const auto& [wanted, limit] : case_.grad)
         if (wanted == name) t.set_takes_gradient(true);
     return inputs_[name] = t;
@@ -101,13 +111,17 @@ void GoldenRun::compare(GoldenResult& result, const char* role, const std::strin
     };
     const std::vector<double> expected = numbers(role, name);
     if (actual == nullptr) return fail("not computed");
-    if (!(actual->shape == shape(role, name))) return fail(fmt::format("shape {}, expected {}", actual->shape.str(), shape(role, name).str()));
+    if (!(actual->shape == shape(role, name)))
+        return fail(fmt::format("shape {}, expected {}", actual->shape.str(), shape(role, name).str()));
     double largest = 0;
     for (const double e : expected) largest = std::max(largest, std::abs(e));
     for (std::size_t i = 0; i < expected.size(); ++i) {
         const double error = std::abs(actual->values[i] - expected[i]);
         const double allowed = limit.rtol * std::abs(expected[i]) + limit.mtol * largest + limit.atol;
-        const double ratio = error == 0 ? 0 : error <= allowed ? error / allowed : allowed > 0 && std::isfinite(error) ? error / allowed : std::numeric_limits<double>::infinity();
+        const double ratio = error == 0                            ? 0
+                             : error <= allowed                    ? error / allowed
+                             : allowed > 0 && std::isfinite(error) ? error / allowed
+                                                                   : std::numeric_limits<double>::infinity();
         if (ratio > result.worst_ratio || (ratio == 0 && result.tensor.empty())) {
             result.worst_ratio = ratio;
             result.tensor = label;
@@ -116,7 +130,8 @@ void GoldenRun::compare(GoldenResult& result, const char* role, const std::strin
             result.actual = actual->values[i];
         }
         if (!(error <= allowed))  // a NaN fails
-            fail(fmt::format("element {}: {} for {}, {:.3g} times its limit", i, actual->values[i], expected[i], ratio));
+            fail(
+                fmt::format("element {}: {} for {}, {:.3g} times its limit", i, actual->values[i], expected[i], ratio));
     }
 }
 

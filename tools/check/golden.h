@@ -1,6 +1,7 @@
 #pragma once
-// Runs golden cases (golden_file.h) through the ops of the engine on any device and holds every output and gradient against
-// the file's numbers by the file's tolerances. An op or dtype that is not known here is skipped and counted, never passed.
+// Runs golden cases (golden_file.h) through the ops of the engine on any device and holds every output and gradient
+// against the file's numbers by the file's tolerances. An op or dtype that is not known here is skipped and counted,
+// never passed.
 #include "engine/context.h"
 #include "tools/check/golden_file.h"
 
@@ -11,10 +12,10 @@ namespace bkd {
 struct GoldenResult {
     enum class Status : std::uint8_t { pass, fail, skipped } status = Status::pass;
     std::string name, op, dtype;
-    std::string detail{};      // why it was skipped or failed
-    double worst_ratio = 0;    // of error to limit over all tensors of the case
-    std::string tensor{};      // of the worst element: "out/y"
-    std::int64_t index = 0;    // flat
+    std::string detail{};    // why it was skipped or failed
+    double worst_ratio = 0;  // of error to limit over all tensors of the case
+    std::string tensor{};    // of the worst element: "out/y"
+    std::int64_t index = 0;  // flat
     double expected = 0, actual = 0;
 };
 
@@ -34,7 +35,9 @@ public:
     std::int64_t integer(std::string_view attribute) const { return case_.attributes.at(attribute).integer(); }
     bool boolean(std::string_view attribute) const { return case_.attributes.at(attribute).boolean(); }
     std::string text(std::string_view attribute) const { return case_.attributes.at(attribute).text(); }
-    std::vector<std::int64_t> integers(std::string_view attribute) const { return case_.attributes.at(attribute).integers(); }
+    std::vector<std::int64_t> integers(std::string_view attribute) const {
+        return case_.attributes.at(attribute).integers();
+    }
     std::array<std::int64_t, 2> pair(std::string_view attribute) const;
 
     void out(const std::string& name, const Tensor& value);
@@ -47,7 +50,10 @@ public:
     Context& ctx;
 
 private:
-    struct Found { Shape shape; std::vector<double> values; };
+    struct Found {
+        Shape shape;
+        std::vector<double> values;
+    };
     void compare(GoldenResult& result, const char* role, const std::string& name, const GoldenTolerance& limit,
                  const Found* actual) const;
 

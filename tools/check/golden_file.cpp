@@ -33,7 +33,9 @@ GoldenFile GoldenFile::read(const std::filesystem::path& path) {
     GoldenFile golden{read_safetensors(path), {}};
     const auto manifest = golden.file.metadata.find("golden");
     if (manifest == golden.file.metadata.end())
-        throw InputError({.id = 404, .what = "the file has no golden manifest", .at = path.string(),
+        throw InputError({.id = 404,
+                          .what = "the file has no golden manifest",
+                          .at = path.string(),
                           .why = "a golden file's __metadata__ holds a text called golden"});
     const Json root = Json::parse(manifest->second, path.string() + ": golden");
     if (root.at("format").text() != "bkd-golden" || root.at("version").integer() != 1)

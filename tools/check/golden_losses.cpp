@@ -17,8 +17,8 @@ void out_loss(GoldenRun& r, const Tensor& loss) {
 void cross_entropy_op(GoldenRun& r) {
     using kernels::LossReduction;
     const std::string name = r.text("reduction");
-    const LossReduction reduction = name == "none"  ? LossReduction::none
-                                    : name == "sum" ? LossReduction::sum
+    const LossReduction reduction = name == "none"   ? LossReduction::none
+                                    : name == "sum"  ? LossReduction::sum
                                     : name == "mean" ? LossReduction::mean
                                                      : LossReduction::weighted_mean;
     out_loss(r, cross_entropy(r.ctx, r.in("logits"), targets(r), {.weight = r.in("weight"), .reduction = reduction}));
@@ -38,12 +38,17 @@ void balanced_softmax_op(GoldenRun& r) {
 void logit_adjustment_op(GoldenRun& r) {
     out_loss(r, cross_entropy(r.ctx, r.in("logits"), targets(r), {.shift = log_prior(r, r.number("tau"), true)}));
 }
-void focal_loss_op(GoldenRun& r) { out_loss(r, focal_loss(r.ctx, r.in("logits"), r.in("labels"), r.number("gamma"), r.in("weight"))); }
+void focal_loss_op(GoldenRun& r) {
+    out_loss(r, focal_loss(r.ctx, r.in("logits"), r.in("labels"), r.number("gamma"), r.in("weight")));
+}
 void ldam_loss_op(GoldenRun& r) {
     const Tensor weight = r.in("weight");
-    out_loss(r, cross_entropy(r.ctx, r.in("logits"), targets(r),
-                              {.weight = weight, .margin = r.in("margins"), .scale = r.number("scale"),
-                               .reduction = weight ? kernels::LossReduction::weighted_mean : kernels::LossReduction::mean}));
+    out_loss(
+        r, cross_entropy(r.ctx, r.in("logits"), targets(r),
+                         {.weight = weight,
+                          .margin = r.in("margins"),
+                          .scale = r.number("scale"),
+                          .reduction = weight ? kernels::LossReduction::weighted_mean : kernels::LossReduction::mean}));
 }
 
 void distil(GoldenRun& r, DistillationOptions options) {
@@ -68,9 +73,13 @@ void bkd_loss_op(GoldenRun& r) {
 }
 
 const GoldenTable& golden_losses() {
-    static const GoldenTable table{{"cross_entropy", cross_entropy_op}, {"kd_loss", kd_loss_op}, {"bkd_loss", bkd_loss_op},
-                                   {"balanced_softmax", balanced_softmax_op}, {"logit_adjustment", logit_adjustment_op},
-                                   {"focal_loss", focal_loss_op}, {"ldam_loss", ldam_loss_op}};
+    static const GoldenTable table{{"cross_entropy", cross_entropy_op},
+                                   {"kd_loss", kd_loss_op},
+                                   {"bkd_loss", bkd_loss_op},
+                                   {"balanced_softmax", balanced_softmax_op},
+                                   {"logit_adjustment", logit_adjustment_op},
+                                   {"focal_loss", focal_loss_op},
+                                   {"ldam_loss", ldam_loss_op}};
     return table;
 }
 

@@ -1,5 +1,5 @@
-// Golden ops that are whole networks and training steps. Parameters arrive as inputs under PyTorch's names in the layouts
-// of memory; training repeats one batch.
+// Golden ops that are whole networks and training steps. Parameters arrive as inputs under PyTorch's names in the
+// layouts of memory; training repeats one batch.
 #include "engine/ops/elementwise.h"
 #include "engine/ops/image.h"
 #include "engine/ops/loss.h"
@@ -17,7 +17,8 @@ std::unique_ptr<Network> load_network(GoldenRun& r, const NetworkOptions& option
     std::unique_ptr<Network> network = make_network(options);
     network->parameters().materialise(r.ctx, 0, "golden");
     for (Parameter& p : network->parameters().all()) {
-        BKD_CHECK(p.shape == r.shape("in", prefix + p.name), "{} is {} in the file", p.name, r.shape("in", prefix + p.name).str());
+        BKD_CHECK(p.shape == r.shape("in", prefix + p.name), "{} is {} in the file", p.name,
+                  r.shape("in", prefix + p.name).str());
         r.ctx.assign(p.value, std::span<const double>(r.numbers("in", prefix + p.name)));
     }
     return network;
@@ -33,8 +34,14 @@ NetworkOptions resnet_options(GoldenRun& r) {
 
 NetworkOptions text_options(GoldenRun& r, double dropout) {
     const Shape table = r.shape("in", "embedding.weight");
-    return {.name = "text_cnn", .classes = r.integer("classes"), .vocabulary = table[0], .embedding = table[1],
-            .filters = r.integer("filters"), .text_padding = r.integer("padding"), .kernels = r.integers("kernels"), .dropout = dropout};
+    return {.name = "text_cnn",
+            .classes = r.integer("classes"),
+            .vocabulary = table[0],
+            .embedding = table[1],
+            .filters = r.integer("filters"),
+            .text_padding = r.integer("padding"),
+            .kernels = r.integers("kernels"),
+            .dropout = dropout};
 }
 
 void resnet_cifar_eval_op(GoldenRun& r) {
@@ -54,9 +61,13 @@ struct StepOutcome {
     Tensor ce{}, kl{};
 };
 
-void train(GoldenRun& r, Network& network, const std::string& prefix, const std::function<StepOutcome(Context&, std::int64_t)>& step) {
+void train(GoldenRun& r, Network& network, const std::string& prefix,
+           const std::function<StepOutcome(Context&, std::int64_t)>& step) {
     Parameters& parameters = network.parameters();
-    Sgd sgd(r.ctx, parameters, {.momentum = r.number("momentum"), .nesterov = r.boolean("nesterov"), .weight_decay = r.number("weight_decay")});
+    Sgd sgd(r.ctx, parameters,
+            {.momentum = r.number("momentum"),
+             .nesterov = r.boolean("nesterov"),
+             .weight_decay = r.number("weight_decay")});
     const std::array rate{r.number("lr")};
     const Tensor learning_rate = r.ctx.upload({1}, std::span<const double>(rate));
     const std::int64_t steps = r.integer("steps");
@@ -102,13 +113,14 @@ void text_cnn_train_op(GoldenRun& r) {
     const Tensor masks = r.in("masks");
     train(r, *network, "", [&](Context& ctx, std::int64_t s) {
         const Shape mask{masks.dim(1), masks.dim(2)};
-        const Tensor features = text.features(ctx, r.in("tokens"), ctx.runtime().tensors.slice(masks, s * mask.count(), mask));
+        const Tensor features =
+            text.features(ctx, r.in("tokens"), ctx.runtime().tensors.slice(masks, s * mask.count(), mask));
         const Tensor logits = text.head(ctx, features);
         return StepOutcome{cross_entropy(ctx, logits, {.labels = r.in("labels")}), logits};
     });
 }
 
-// (images, targets) = mixup once; the teacher in eval mode sees the mixed images       paper: Algorithm 1, lines 9 to 12
+// (images, targets) = mixup once; the teacher in eval mode sees the mixed images   paper: Algorithm 1, 9 to 12
 void bkd_student_step_op(GoldenRun& r) {
     const auto student = load_network(r, resnet_options(r), "student.");
     const auto teacher = load_network(r, resnet_options(r), "teacher.");
@@ -119,9 +131,10 @@ void bkd_student_step_op(GoldenRun& r) {
     const Tensor target = mix_targets(still, r.in("labels"), r.in("perm"), mix_lambda, r.integer("classes"));
     std::vector<double> log_omega = r.numbers("in", "omega");
     for (double& w : log_omega) w = std::log(w);
-    const DistillationOptions options{.log_omega = r.ctx.upload(r.shape("in", "omega"), std::span<const double>(log_omega)),
-                                      .temperature = r.number("T"),
-                                      .kd_weight = r.number("kl_weight")};
+    const DistillationOptions options{
+        .log_omega = r.ctx.upload(r.shape("in", "omega"), std::span<const double>(log_omega)),
+        .temperature = r.number("T"),
+        .kd_weight = r.number("kl_weight")};
     const Tensor teacher_logits = (*teacher)(still, images);
     r.out("teacher_logits", teacher_logits);
     train(r, *student, "student.", [&](Context& ctx, std::int64_t) {
@@ -134,8 +147,10 @@ void bkd_student_step_op(GoldenRun& r) {
 }
 
 const GoldenTable& golden_models() {
-    static const GoldenTable table{{"resnet_cifar_eval", resnet_cifar_eval_op}, {"resnet_cifar_train", resnet_cifar_train_op},
-                                   {"text_cnn_eval", text_cnn_eval_op}, {"text_cnn_train", text_cnn_train_op},
+    static const GoldenTable table{{"resnet_cifar_eval", resnet_cifar_eval_op},
+                                   {"resnet_cifar_train", resnet_cifar_train_op},
+                                   {"text_cnn_eval", text_cnn_eval_op},
+                                   {"text_cnn_train", text_cnn_train_op},
                                    {"bkd_student_step", bkd_student_step_op}};
     return table;
 }

@@ -26,17 +26,21 @@ void conv2d_op(GoldenRun& r) {
 void text_conv_op(GoldenRun& r) { r.out("y", text_conv(r.ctx, r.in("x"), r.in("w"), r.in("b"), r.integer("padding"))); }
 void linear_op(GoldenRun& r) { r.out("y", linear(r.ctx, r.in("x"), r.in("w"), r.in("b"))); }
 void cosine_linear_op(GoldenRun& r) { r.out("y", cosine_linear(r.ctx, r.in("x"), r.in("w"), r.number("scale"))); }
-void matmul_op(GoldenRun& r) { r.out("y", matmul(r.ctx, r.in("a"), r.boolean("trans_a"), r.in("b"), r.boolean("trans_b"))); }
+void matmul_op(GoldenRun& r) {
+    r.out("y", matmul(r.ctx, r.in("a"), r.boolean("trans_a"), r.in("b"), r.boolean("trans_b")));
+}
 
 void batch_norm_train_op(GoldenRun& r) {
-    const BatchNormParameters p{r.in("gamma"), r.in("beta"), r.in("running_mean"), r.in("running_var"), r.number("eps"), r.number("momentum")};
+    const BatchNormParameters p{r.in("gamma"),       r.in("beta"),    r.in("running_mean"),
+                                r.in("running_var"), r.number("eps"), r.number("momentum")};
     r.out("y", batch_norm(r.ctx, r.in("x"), p, r.boolean("relu"), r.in("residual")));
     r.out("running_mean", p.running_mean);
     r.out("running_var", p.running_var);
 }
 void batch_norm_eval_op(GoldenRun& r) {
     Context running(r.ctx.runtime(), r.ctx.tape(), /*training=*/false);
-    const BatchNormParameters p{r.in("gamma"), r.in("beta"), r.in("running_mean"), r.in("running_var"), r.number("eps")};
+    const BatchNormParameters p{r.in("gamma"), r.in("beta"), r.in("running_mean"), r.in("running_var"),
+                                r.number("eps")};
     r.out("y", batch_norm(running, r.in("x"), p, r.boolean("relu"), r.in("residual")));
 }
 
@@ -58,7 +62,8 @@ void concat_op(GoldenRun& r) {
 kernels::Axes axes(GoldenRun& r) {
     kernels::Axes set;
     const int rank = r.in("x").shape().rank();
-    for (const std::int64_t axis : r.integers("axes")) set.bits = static_cast<std::uint8_t>(set.bits | 1 << (axis < 0 ? axis + rank : axis));
+    for (const std::int64_t axis : r.integers("axes"))
+        set.bits = static_cast<std::uint8_t>(set.bits | 1 << (axis < 0 ? axis + rank : axis));
     return set;
 }
 void reduce_sum_op(GoldenRun& r) { r.out("y", sum(r.ctx, r.in("x"), axes(r))); }
@@ -68,7 +73,9 @@ kernels::Window window(GoldenRun& r) { return {r.pair("kernel"), r.pair("stride"
 void max_pool_op(GoldenRun& r) { r.out("y", max_pool(r.ctx, r.in("x"), window(r))); }
 void avg_pool_op(GoldenRun& r) { r.out("y", avg_pool(r.ctx, r.in("x"), window(r), r.boolean("count_include_pad"))); }
 void global_avg_pool_op(GoldenRun& r) { r.out("y", global_avg_pool(r.ctx, r.in("x"))); }
-void shortcut_a_op(GoldenRun& r) { r.out("y", shortcut_a(r.ctx, r.in("x"), r.integer("stride"), r.integer("out_channels"))); }
+void shortcut_a_op(GoldenRun& r) {
+    r.out("y", shortcut_a(r.ctx, r.in("x"), r.integer("stride"), r.integer("out_channels")));
+}
 
 void softmax_op(GoldenRun& r) { r.out("y", softmax(r.ctx, r.in("x"), r.number("T"))); }
 void log_softmax_op(GoldenRun& r) { r.out("y", log_softmax(r.ctx, r.in("x"), r.number("T"))); }
@@ -105,7 +112,8 @@ void sgd_step_op(GoldenRun& r) {
     if (!velocity && momentum != 0) velocity = r.ctx.full({count}, 0);
     const std::array rate{r.number("lr")};
     const Tensor learning_rate = r.ctx.upload({1}, std::span<const double>(rate));
-    const std::array groups{kernels::ParameterGroup{.begin = 0, .end = count, .weight_decay = r.number("weight_decay")}};
+    const std::array groups{
+        kernels::ParameterGroup{.begin = 0, .end = count, .weight_decay = r.number("weight_decay")}};
     for (std::int64_t step = 0; step < steps; ++step)
         r.ctx.optimizer().sgd_step({.grad = r.ctx.runtime().tensors.slice(grads, step * count, {count}),
                                     .param = param,
@@ -121,17 +129,39 @@ void sgd_step_op(GoldenRun& r) {
 }
 
 const GoldenTable& golden_ops() {
-    static const GoldenTable table{
-        {"conv2d", conv2d_op}, {"text_conv", text_conv_op}, {"linear", linear_op}, {"cosine_linear", cosine_linear_op},
-        {"matmul", matmul_op}, {"batch_norm_train", batch_norm_train_op}, {"batch_norm_eval", batch_norm_eval_op},
-        {"relu", relu_op}, {"add", add_op}, {"sub", sub_op}, {"mul", mul_op}, {"add_relu", add_relu_op},
-        {"scale", scale_op}, {"bias_add", bias_add_op}, {"exp", exp_op}, {"log", log_op}, {"concat", concat_op},
-        {"reduce_sum", reduce_sum_op}, {"reduce_mean", reduce_mean_op}, {"max_pool", max_pool_op},
-        {"avg_pool", avg_pool_op}, {"global_avg_pool", global_avg_pool_op}, {"shortcut_a", shortcut_a_op},
-        {"softmax", softmax_op}, {"log_softmax", log_softmax_op}, {"max_over_time", max_over_time_op},
-        {"dropout", dropout_op}, {"embedding", embedding_op}, {"class_balanced_weights", class_balanced_weights_op},
-        {"mixup", mixup_op}, {"image_normalize", image_normalize_op}, {"crop_flip", crop_flip_op},
-        {"sgd_step", sgd_step_op}};
+    static const GoldenTable table{{"conv2d", conv2d_op},
+                                   {"text_conv", text_conv_op},
+                                   {"linear", linear_op},
+                                   {"cosine_linear", cosine_linear_op},
+                                   {"matmul", matmul_op},
+                                   {"batch_norm_train", batch_norm_train_op},
+                                   {"batch_norm_eval", batch_norm_eval_op},
+                                   {"relu", relu_op},
+                                   {"add", add_op},
+                                   {"sub", sub_op},
+                                   {"mul", mul_op},
+                                   {"add_relu", add_relu_op},
+                                   {"scale", scale_op},
+                                   {"bias_add", bias_add_op},
+                                   {"exp", exp_op},
+                                   {"log", log_op},
+                                   {"concat", concat_op},
+                                   {"reduce_sum", reduce_sum_op},
+                                   {"reduce_mean", reduce_mean_op},
+                                   {"max_pool", max_pool_op},
+                                   {"avg_pool", avg_pool_op},
+                                   {"global_avg_pool", global_avg_pool_op},
+                                   {"shortcut_a", shortcut_a_op},
+                                   {"softmax", softmax_op},
+                                   {"log_softmax", log_softmax_op},
+                                   {"max_over_time", max_over_time_op},
+                                   {"dropout", dropout_op},
+                                   {"embedding", embedding_op},
+                                   {"class_balanced_weights", class_balanced_weights_op},
+                                   {"mixup", mixup_op},
+                                   {"image_normalize", image_normalize_op},
+                                   {"crop_flip", crop_flip_op},
+                                   {"sgd_step", sgd_step_op}};
     return table;
 }
 

@@ -1,28 +1,31 @@
 #include "tools/check/golden_report.h"
 
+#include "kernels/cases/pattern.h"
 #include "tools/check/golden.h"
 
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <regex>
 
 namespace bkd {
 namespace {
 
-bool wanted(const GoldenCase& c, const OpsReportOptions& options) {
+bool wanted(const GoldenCase& c, const OpsReportOptions& options, const kernels::CasePattern& pattern) {
     const auto listed = [](const std::string& list, const std::string& name) {
         const std::vector<std::string> patterns = split_at_commas(list);
-        return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return fnmatch(p.c_str(), name.c_str(), 0) == 0; });
+        return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) {
+                   return fnmatch(p.c_str(), name.c_str(), 0) == 0;
+               });
     };
     if (!listed(options.ops, c.op) || !listed(options.dtypes, c.dtype)) return false;
-    return options.cases.empty() || std::regex_search(c.name, std::regex(options.cases));
+    return pattern.found_in(c.name);
 }
 
 }
 
 int golden_report(const std::vector<std::string>& files, const OpsReportOptions& options, std::FILE* out) {
     Runtime runtime(options.device, options.backend);
+    const kernels::CasePattern pattern(options.cases);
     int passed = 0, failed = 0, skipped = 0;
     double worst = 0;
     std::string worst_case;
@@ -30,30 +33,41 @@ int golden_report(const std::vector<std::string>& files, const OpsReportOptions&
     for (const std::string& path : files) {
         const GoldenFile file = GoldenFile::read(path);
         for (const GoldenCase& c : file.cases) {
-            if (!wanted(c, options)) continue;
+            if (!wanted(c, options, pattern)) continue;
             const GoldenResult r = run_golden(file, c, runtime);
             switch (r.status) {
-                case GoldenResult::Status::pass: ++passed; break;
-                case GoldenResult::Status::fail: ++failed; break;
-                case GoldenResult::Status::skipped: ++skipped; ++reasons[fmt::format("{} {}: {}", r.dtype, printable(r.op), r.detail)]; break;
+                case GoldenResult::Status::pass:
+                    ++passed;
+                    break;
+                case GoldenResult::Status::fail:
+                    ++failed;
+                    break;
+                case GoldenResult::Status::skipped:
+                    ++skipped;
+                    ++reasons[fmt::format("{} {}: {}", r.dtype, printable(r.op), r.detail)];
+                    break;
             }
             if (r.status == GoldenResult::Status::pass && r.worst_ratio > worst) {
                 worst = r.worst_ratio;
                 worst_case = fmt::format("{} {}[{}]", printable(r.name), printable(r.tensor), r.index);
             }
             if (r.status == GoldenResult::Status::fail)
-                fmt::print(out, "FAIL {}  {}\n  worst: {}[{}] is {} for {}, {:.3g} times its limit\n", printable(r.name), r.detail, printable(r.tensor),
-                           r.index, r.actual, r.expected, r.worst_ratio);
+                fmt::print(out, "FAIL {}  {}\n  worst: {}[{}] is {} for {}, {:.3g} times its limit\n",
+                           printable(r.name), r.detail, printable(r.tensor), r.index, r.actual, r.expected,
+                           r.worst_ratio);
             else if (options.verbose)
-                fmt::print(out, "{} {}  {:.3f} {}[{}]\n", r.status == GoldenResult::Status::pass ? "pass" : "skipped", printable(r.name),
-                           r.worst_ratio, printable(r.tensor), r.index);
+                fmt::print(out, "{} {}  {:.3f} {}[{}]\n", r.status == GoldenResult::Status::pass ? "pass" : "skipped",
+                           printable(r.name), r.worst_ratio, printable(r.tensor), r.index);
         }
     }
     if (passed + failed + skipped == 0)
-        throw InputError({.id = 203, .what = "no case of the files passes the filters", .at = "option --op", .try_ = "bkd check-ops golden FILE"});
+        throw InputError({.id = 203,
+                          .what = "no case of the files passes the filters",
+                          .at = "option --op",
+                          .try_ = "bkd check-ops golden FILE"});
     for (const auto& [reason, count] : reasons) fmt::print(out, "skipped {:>4}  {}\n", count, reason);
-    fmt::print(out, "golden on {}: {} passed, {} failed, {} skipped; the largest error is {:.3f} of its limit ({})\n", options.device.str(), passed,
-               failed, skipped, worst, worst_case);
+    fmt::print(out, "golden on {}: {} passed, {} failed, {} skipped; the largest error is {:.3f} of its limit ({})\n",
+               options.device.str(), passed, failed, skipped, worst, worst_case);
     return failed > 0 || (options.require_all && skipped > 0) ? 1 : 0;
 }
 

@@ -25,17 +25,26 @@ public:
     void add(const std::string& op, const CaseResult& result) {
         OpTally& tally = tallies_[op];
         switch (result.status) {
-            case CaseStatus::pass: ++tally.passed; break;
-            case CaseStatus::unsupported: ++tally.unsupported; break;
-            case CaseStatus::fail: ++tally.failed; break;
+            case CaseStatus::pass:
+                ++tally.passed;
+                break;
+            case CaseStatus::unsupported:
+                ++tally.unsupported;
+                break;
+            case CaseStatus::fail:
+                ++tally.failed;
+                break;
         }
         if (result.worst_ratio > tally.worst_ratio) {
             tally.worst_ratio = result.worst_ratio;
             tally.worst_case = result.id;
         }
         if (result.status == CaseStatus::fail)
-            fmt::print(out_, "FAIL {}  seed {}  {}\n  {}\n  again: bkd check-ops --op {} --case '^{}$' --seed {} --device {}\n", result.id,
-                       result.seed, kernels::name_of(result.kind), result.detail, op, result.id, options_.seed, options_.device.str());
+            fmt::print(
+                out_,
+                "FAIL {}  seed {}  {}\n  {}\n  again: bkd check-ops --op {} --case '^{}$' --seed {} --device {}\n",
+                result.id, result.seed, kernels::name_of(result.kind), result.detail, op, result.id, options_.seed,
+                options_.device.str());
         else if (options_.verbose)
             fmt::print(out_, "{} {}  {:.3f}\n", kernels::name_of(result.status), result.id, result.worst_ratio);
     }
@@ -44,15 +53,20 @@ public:
         OpTally sum;
         fmt::print(out_, "{:<32} {:>6} {:>6} {:>11} {:>12}\n", "op", "passed", "failed", "unsupported", "worst/limit");
         for (const auto& [op, t] : tallies_) {
-            fmt::print(out_, "{:<32} {:>6} {:>6} {:>11} {:>12.3f}\n", op, t.passed, t.failed, t.unsupported, t.worst_ratio);
+            fmt::print(out_, "{:<32} {:>6} {:>6} {:>11} {:>12.3f}\n", op, t.passed, t.failed, t.unsupported,
+                       t.worst_ratio);
             sum.passed += t.passed;
             sum.failed += t.failed;
             sum.unsupported += t.unsupported;
         }
-        fmt::print(out_, "{} ops on {} against reference, seed {}: {} passed, {} failed, {} unsupported, {} left out by the budget, {:.1f} s\n",
-                   tallies_.size(), options_.device.str(), options_.seed, sum.passed, sum.failed, sum.unsupported, left_out, seconds);
+        fmt::print(out_,
+                   "{} ops on {} against reference, seed {}: {} passed, {} failed, {} unsupported, {} left out by the "
+                   "budget, {:.1f} s\n",
+                   tallies_.size(), options_.device.str(), options_.seed, sum.passed, sum.failed, sum.unsupported,
+                   left_out, seconds);
         if (sum.unsupported > 0)
-            fmt::print(out_, "unsupported cases are not passed cases{}\n", options_.require_all ? ": --require-all fails them" : "");
+            fmt::print(out_, "unsupported cases are not passed cases{}\n",
+                       options_.require_all ? ": --require-all fails them" : "");
         return sum.failed > 0 || (options_.require_all && (sum.unsupported > 0 || left_out > 0)) ? 1 : 0;
     }
 
@@ -65,9 +79,14 @@ private:
 std::vector<DType> dtypes(const std::string& names) {
     std::vector<DType> all;
     for (const std::string& name : split_at_commas(names)) {
-        if (name == "f32") all.push_back(DType::f32);
-        else if (name == "bf16") all.push_back(DType::bf16);
-        else throw InputError({.id = 203, .what = fmt::format("--dtype must be f32 or bf16, got \"{}\"", printable(name)), .at = "option --dtype"});
+        if (name == "f32")
+            all.push_back(DType::f32);
+        else if (name == "bf16")
+            all.push_back(DType::bf16);
+        else
+            throw InputError({.id = 203,
+                              .what = fmt::format("--dtype must be f32 or bf16, got \"{}\"", printable(name)),
+                              .at = "option --dtype"});
     }
     return all;
 }
@@ -86,8 +105,10 @@ std::vector<std::string> split_at_commas(const std::string& text) {
 
 int ops_report(const std::string& mode, const OpsReportOptions& options, std::FILE* out) {
     const std::vector<kernels::OpCases> table = kernels::all_op_cases();
-    const std::vector<CaseReference> cases = kernels::select(
-        table, {.ops = split_at_commas(options.ops), .id_regex = options.cases, .dtypes = dtypes(options.dtypes), .distributions = {}});
+    const std::vector<CaseReference> cases = kernels::select(table, {.ops = split_at_commas(options.ops),
+                                                                     .id_regex = options.cases,
+                                                                     .dtypes = dtypes(options.dtypes),
+                                                                     .distributions = {}});
     if (cases.empty())
         throw InputError({.id = 203,
                           .what = fmt::format("no case of any op passes the filters (--op \"{}\", --case \"{}\")",
@@ -108,7 +129,9 @@ int ops_report(const std::string& mode, const OpsReportOptions& options, std::FI
 
     OpsReport report(options, out);
     const auto began = std::chrono::steady_clock::now();
-    const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); };
+    const auto seconds = [&] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    };
     const double limit = options.budget == Budget::smoke ? 10 : 1e18;
     int done = 0;
     for (std::uint64_t round = 0;; ++round) {

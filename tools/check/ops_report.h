@@ -15,14 +15,14 @@ struct OpsReportOptions {
     std::string ops{}, cases{}, dtypes{};  // filters: patterns separated by commas; a regular expression; names
     std::uint64_t seed = 0;
     Budget budget = Budget::full;
-    bool require_all = false;              // unsupported or skipped counts as failed
+    bool require_all = false;  // unsupported or skipped counts as failed
     bool verbose = false;
     Device device{};
     BackendOptions backend{};
 };
 
-// mode test, same or list. Returns 0, or 1 if a case failed. Cases that a device does not support are counted and listed by
-// op, never passed.
+// mode test, same or list. Returns 0, or 1 if a case failed. Cases that a device does not support are counted and
+// listed by op, never passed.
 int ops_report(const std::string& mode, const OpsReportOptions& options, std::FILE* out);
 
 std::vector<std::string> split_at_commas(const std::string& text);

@@ -11,43 +11,68 @@ namespace bkd {
 namespace {
 
 void print_step(const StepBenchOptions& o, const StepBench& b) {
-    fmt::print("{}\n{} {}, batch {} of {}x{}x{}, {} classes: {:.2f} ms a step (median; quartile {:.2f}, best {:.2f}), {:.0f} images/s\n", b.description,
-               o.network, o.distils ? "BKD" : "CE", o.batch, o.size, o.size, o.channels, o.classes, b.median_ms, b.quartile_ms, b.min_ms,
-               1000.0 * static_cast<double>(o.batch) / b.median_ms);
-    fmt::print("memory {:.1f} MiB of tensors and scratch; asked the system {} times in {} steady steps; first losses", static_cast<double>(b.pool_bytes) / (1 << 20),
-               b.steady_requests, o.steps);
+    fmt::print("{}\n{} {}, batch {} of {}x{}x{}, {} classes: {:.2f} ms a step (median; quartile {:.2f}, best {:.2f}), "
+               "{:.0f} images/s\n",
+               b.description, o.network, o.distils ? "BKD" : "CE", o.batch, o.size, o.size, o.channels, o.classes,
+               b.median_ms, b.quartile_ms, b.min_ms, 1000.0 * static_cast<double>(o.batch) / b.median_ms);
+    fmt::print("memory {:.1f} MiB of tensors and scratch; asked the system {} times in {} steady steps; first losses",
+               static_cast<double>(b.pool_bytes) / (1 << 20), b.steady_requests, o.steps);
     for (const double loss : b.losses) fmt::print(" {:.6f}", loss);
     fmt::print("\n\n{:<32} {:>6} {:>9} {:>7} {:>9} {:>8}\n", "op", "calls", "ms", "share", "GFLOP/s", "GB/s");
     double total = 0;
     for (const OpShare& op : b.ops) total += op.milliseconds;
     for (const OpShare& op : b.ops)
-        fmt::print("{:<32} {:>6} {:>9.3f} {:>6.1f}% {:>9.1f} {:>8.1f}\n", op.op, op.calls, op.milliseconds, 100 * op.milliseconds / total,
-                   op.flops / op.milliseconds * 1e-6, op.bytes / op.milliseconds * 1e-6);
+        fmt::print("{:<32} {:>6} {:>9.3f} {:>6.1f}% {:>9.1f} {:>8.1f}\n", op.op, op.calls, op.milliseconds,
+                   100 * op.milliseconds / total, op.flops / op.milliseconds * 1e-6, op.bytes / op.milliseconds * 1e-6);
 }
 
 Json to_json(const StepBenchOptions& o, const StepBench& b) {
     Json::Array ops;
     for (const OpShare& op : b.ops)
-        ops.push_back(Json::Object{{"op", op.op}, {"calls", op.calls}, {"ms", op.milliseconds}, {"flops", op.flops}, {"bytes", op.bytes}});
-    return Json::Object{{"schema", "bkd.bench-step/1"}, {"device", b.description}, {"network", o.network}, {"method", o.distils ? "bkd" : "ce"},
-                        {"batch", o.batch}, {"median_ms", b.median_ms}, {"quartile_ms", b.quartile_ms}, {"min_ms", b.min_ms},
-                        {"pool_bytes", b.pool_bytes}, {"steady_requests", b.steady_requests}, {"losses", Json::array(b.losses)}, {"ops", ops}};
+        ops.push_back(Json::Object{
+            {"op", op.op}, {"calls", op.calls}, {"ms", op.milliseconds}, {"flops", op.flops}, {"bytes", op.bytes}});
+    return Json::Object{{"schema", "bkd.bench-step/1"},
+                        {"device", b.description},
+                        {"network", o.network},
+                        {"method", o.distils ? "bkd" : "ce"},
+                        {"batch", o.batch},
+                        {"median_ms", b.median_ms},
+                        {"quartile_ms", b.quartile_ms},
+                        {"min_ms", b.min_ms},
+                        {"pool_bytes", b.pool_bytes},
+                        {"steady_requests", b.steady_requests},
+                        {"losses", Json::array(b.losses)},
+                        {"ops", ops}};
 }
 
-int bench_ops(const MachineOptions& machine, const std::string& ops, const std::string& cases, double seconds, bool as_json) {
+int bench_ops(const MachineOptions& machine, const std::string& ops, const std::string& cases, double seconds,
+              bool as_json) {
     const auto table = kernels::all_op_cases();
-    const auto chosen = kernels::select(table, {.ops = split_at_commas(ops), .id_regex = cases, .dtypes = {DType::f32}, .tests = false, .bench = true});
+    const auto chosen = kernels::select(
+        table, {.ops = split_at_commas(ops), .id_regex = cases, .dtypes = {DType::f32}, .tests = false, .bench = true});
     const auto backend = open_backend(machine.chosen_device(), machine.backend());
     kernels::CaseChecker checker(*backend, *backend);
     Json::Array rows;
-    if (!as_json) fmt::print("{}\n{:<72} {:>10} {:>9} {:>8}\n", backend->description(), "case", "us", "GFLOP/s", "GB/s");
+    if (!as_json)
+        fmt::print("{}\n{:<72} {:>10} {:>9} {:>8}\n", backend->description(), "case", "us", "GFLOP/s", "GB/s");
     for (const auto& c : chosen) {
         const kernels::CaseTiming t = checker.time(c, {.seconds = seconds});
-        if (as_json) rows.push_back(Json::Object{{"case", t.id}, {"median_ns", t.median_ns}, {"min_ns", t.min_ns}, {"iqr_ns", t.quartile_range_ns}, {"flops", t.flops}, {"bytes", t.bytes_read + t.bytes_written}});
-        else fmt::print("{:<72} {:>10.2f} {:>9.1f} {:>8.1f}\n", t.id, t.median_ns / 1000, t.gigaflops(), t.gigabytes_per_second());
+        if (as_json)
+            rows.push_back(Json::Object{{"case", t.id},
+                                        {"median_ns", t.median_ns},
+                                        {"min_ns", t.min_ns},
+                                        {"iqr_ns", t.quartile_range_ns},
+                                        {"flops", t.flops},
+                                        {"bytes", t.bytes_read + t.bytes_written}});
+        else
+            fmt::print("{:<72} {:>10.2f} {:>9.1f} {:>8.1f}\n", t.id, t.median_ns / 1000, t.gigaflops(),
+                       t.gigabytes_per_second());
         std::fflush(stdout);
     }
-    if (as_json) fmt::print("{}\n", Json(Json::Object{{"schema", "bkd.bench-ops/1"}, {"device", backend->description()}, {"cases", rows}}).dump());
+    if (as_json)
+        fmt::print("{}\n", Json(Json::Object{
+                                    {"schema", "bkd.bench-ops/1"}, {"device", backend->description()}, {"cases", rows}})
+                               .dump());
     return 0;
 }
 
@@ -60,7 +85,9 @@ int run_bench(const std::vector<std::string>& arguments) {
     std::string method = "ce", ops, cases;
     double seconds = 1;
     bool as_json = false;
-    Options options("bench", "Times a training step on synthetic images (step, the default) or single ops at the sizes of a ResNet-32 step (ops).",
+    Options options("bench",
+                    "Times a training step on synthetic images (step, the default) or single ops at the sizes of a "
+                    "ResNet-32 step (ops).",
                     {"bkd bench step --network resnet32 --method bkd", "bkd bench ops --op 'conv2d*'"});
     options.words("MODE", words, 0, "step or ops");
     machine.add_to(options);
@@ -78,13 +105,16 @@ int run_bench(const std::vector<std::string>& arguments) {
     if (!options.parse(arguments)) return 0;
     if (!words.empty() && words[0] == "ops") return bench_ops(machine, ops, cases, seconds, as_json);
     if (!words.empty() && words[0] != "step")
-        throw InputError({.id = 203, .what = fmt::format("bench has no mode \"{}\"", printable(words[0])), .try_ = "step or ops"});
+        throw InputError(
+            {.id = 203, .what = fmt::format("bench has no mode \"{}\"", printable(words[0])), .try_ = "step or ops"});
     step.distils = method == "bkd";
     step.device = machine.chosen_device();
     step.backend = machine.backend();
     const StepBench result = bench_step(step);
-    if (as_json) fmt::print("{}\n", to_json(step, result).dump());
-    else print_step(step, result);
+    if (as_json)
+        fmt::print("{}\n", to_json(step, result).dump());
+    else
+        print_step(step, result);
     return 0;
 }
 

@@ -14,11 +14,12 @@ int run_check_ops(const std::vector<std::string>& arguments) {
     std::string budget = "full";
     std::int64_t seed = 0;
     bool require_all = false, verbose = false;
-    Options options("check-ops",
-                    "Holds every op of a device against reference numbers. Modes: test (default), same (equal bits again and on\n"
-                    "other numbers of threads), list, golden FILE... (golden files, from anyone).",
-                    {"bkd check-ops --device cpu", "bkd check-ops same --op 'conv2d*'",
-                     "bkd check-ops golden tests/golden/ops.safetensors --device reference"});
+    Options options(
+        "check-ops",
+        "Holds every op of a device against reference numbers. Modes: test (default), same (equal bits again and on\n"
+        "other numbers of threads), list, golden FILE... (golden files, from anyone).",
+        {"bkd check-ops --device cpu", "bkd check-ops same --op 'conv2d*'",
+         "bkd check-ops golden tests/golden/ops.safetensors --device reference"});
     options.words("MODE", words, 0, "test, same, list, or golden FILE...");
     machine.add_to(options);
     options.value("--op", choice.ops, "ops by name, with * and ?, separated by commas");
@@ -37,11 +38,15 @@ int run_check_ops(const std::vector<std::string>& arguments) {
     choice.backend = machine.backend();
     const std::string mode = words.empty() ? "test" : words.front();
     if (mode == "golden") {
-        if (words.size() < 2) throw InputError({.id = 206, .what = "bkd check-ops golden needs files", .try_ = "bkd check-ops golden FILE..."});
+        if (words.size() < 2)
+            throw InputError(
+                {.id = 206, .what = "bkd check-ops golden needs files", .try_ = "bkd check-ops golden FILE..."});
         return golden_report({words.begin() + 1, words.end()}, choice, stdout);
     }
     if (mode != "test" && mode != "same" && mode != "list")
-        throw InputError({.id = 203, .what = fmt::format("check-ops has no mode \"{}\"", printable(mode)), .try_ = "test, same, list or golden FILE..."});
+        throw InputError({.id = 203,
+                          .what = fmt::format("check-ops has no mode \"{}\"", printable(mode)),
+                          .try_ = "test, same, list or golden FILE..."});
     return ops_report(mode, choice, stdout);
 }
 

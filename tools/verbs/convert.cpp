@@ -14,10 +14,12 @@ int run_convert(const std::vector<std::string>& arguments) {
     std::vector<std::string> words;
     ImportModel import;
     bool force = false;
-    Options options("convert",
-                    "Turns a safetensors file under PyTorch's names into a model file: every tensor is held against the network, a\n"
-                    "\"module.\" prefix is taken off, and the network, classes and normalisation are written into the file.",
-                    {"bkd convert resnet20.safetensors out.safetensors --network resnet20 --data cifar10"});
+    Options options(
+        "convert",
+        "Turns a safetensors file under PyTorch's names into a model file: every tensor is held against the network, "
+        "a\n"
+        "\"module.\" prefix is taken off, and the network, classes and normalisation are written into the file.",
+        {"bkd convert resnet20.safetensors out.safetensors --network resnet20 --data cifar10"});
     options.words("IN OUT", words, 2, "the file to read and the one to write");
     options.value("--network", import.network, "network of models/list.inc; default: what the file says");
     options.value("--classifier", import.classifier, "linear or cosine");

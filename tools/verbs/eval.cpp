@@ -18,7 +18,10 @@ std::vector<float> numbers(const std::string& option, const std::string& text) {
         float value = 0;
         const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
         if (error != std::errc{} || end != part.data() + part.size())
-            throw InputError({.id = 203, .what = fmt::format("{} takes numbers separated by commas, got \"{}\"", option, printable(text)), .at = "option " + option});
+            throw InputError(
+                {.id = 203,
+                 .what = fmt::format("{} takes numbers separated by commas, got \"{}\"", option, printable(text)),
+                 .at = "option " + option});
         values.push_back(value);
     }
     return values;
@@ -33,10 +36,14 @@ int run_eval(const std::vector<std::string>& arguments) {
     std::string root = "auto", network, classifier, mean, deviation, expect, predictions, logits;
     bool per_class = false, confusion = false, as_json = false;
     Options options("eval",
-                    "Accuracy of models on a split: top-1, top-5, loss, by shot group and by class. Several models stand beside each\n"
-                    "other. What the file says of its network and normalisation is used; PyTorch's files need --network, --mean, --std.",
-                    {"bkd eval runs/a/models/student.last.safetensors", "bkd eval teacher.safetensors student.safetensors --per-class",
-                     "bkd eval resnet20.safetensors --network resnet20 --data cifar10 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
+                    "Accuracy of models on a split: top-1, top-5, loss, by shot group and by class. Several models "
+                    "stand beside each\n"
+                    "other. What the file says of its network and normalisation is used; PyTorch's files need "
+                    "--network, --mean, --std.",
+                    {"bkd eval runs/a/models/student.last.safetensors",
+                     "bkd eval teacher.safetensors student.safetensors --per-class",
+                     "bkd eval resnet20.safetensors --network resnet20 --data cifar10 --mean 0.485,0.456,0.406 --std "
+                     "0.229,0.224,0.225",
                      "bkd eval student.safetensors --expect 'top1>=80'"});
     options.words("MODEL", models, 1, "safetensors files");
     machine.add_to(options);
@@ -50,7 +57,8 @@ int run_eval(const std::vector<std::string>& arguments) {
     options.value("--std", deviation, "per channel, likewise");
     options.flag("--per-class", per_class, "a line for every class");
     options.flag("--confusion", confusion, "the confusion matrix of the last model");
-    options.value("--expect", expect, "METRIC>=NUMBER of the last model (top1, top5, balanced): exit code 1 if it is missed");
+    options.value("--expect", expect,
+                  "METRIC>=NUMBER of the last model (top1, top5, balanced): exit code 1 if it is missed");
     options.value("--predictions", predictions, "file for the last model's classes, one byte each");
     options.value("--logits", logits, "file for the last model's logits, f32, row-major");
     options.flag("--json", as_json, "the result as one JSON document");
@@ -70,10 +78,13 @@ int run_eval(const std::vector<std::string>& arguments) {
     for (const std::string& path : models) {
         model.model = path;
         evaluated.push_back({path, evaluate_model(model)});
-        for (const std::string& warning : evaluated.back().result.warnings) fmt::print(stderr, "warning: {}\n", warning);
+        for (const std::string& warning : evaluated.back().result.warnings)
+            fmt::print(stderr, "warning: {}\n", warning);
     }
-    if (as_json) fmt::print("{}\n", eval_json(evaluated, model.split).dump());
-    else print_eval(stdout, evaluated, model.split, per_class, confusion);
+    if (as_json)
+        fmt::print("{}\n", eval_json(evaluated, model.split).dump());
+    else
+        print_eval(stdout, evaluated, model.split, per_class, confusion);
 
     const ModelEvaluation& last = evaluated.back().result;
     const std::vector<float>& z = last.evaluation.logits;
@@ -81,7 +92,8 @@ int run_eval(const std::vector<std::string>& arguments) {
     if (!predictions.empty()) {
         const auto classes = static_cast<std::ptrdiff_t>(last.class_names.size());
         std::vector<std::uint8_t> best;
-        for (auto row = z.begin(); row != z.end(); row += classes) best.push_back(static_cast<std::uint8_t>(std::max_element(row, row + classes) - row));
+        for (auto row = z.begin(); row != z.end(); row += classes)
+            best.push_back(static_cast<std::uint8_t>(std::max_element(row, row + classes) - row));
         write_file_atomically(predictions, std::as_bytes(std::span(best)), Overwrite::no);
     }
     return expect.empty() || meets(last.evaluation.metrics, expect) ? 0 : 1;

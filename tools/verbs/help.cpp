@@ -10,7 +10,8 @@ namespace bkd {
 int run_help(const std::vector<std::string>& arguments) {
     const std::string word = arguments.empty() ? "" : arguments[0];
     if (word == "recipes") {
-        for (const InstalledRecipe& recipe : installed_recipes(recipe_folders())) fmt::print("{}\n    {}\n", recipe.name, recipe.about);
+        for (const InstalledRecipe& recipe : installed_recipes(recipe_folders()))
+            fmt::print("{}\n    {}\n", recipe.name, recipe.about);
     } else if (word == "keys") {
         for (const Key& key : schema()) fmt::print("{:<28} {}\n", key.name, key.doc);
     } else {

@@ -1,5 +1,6 @@
 // Balanced softmax, Ren et al. 2020.        L = CE(z + log n, y), n the training counts of the classes
-// The classifier is trained to be right under the class law of the training set; without n at prediction it is balanced.
+// The classifier is trained to be right under the class law of the training set; without n at prediction it is
+// balanced.
 #include "train/losses.h"
 
 namespace bkd {

@@ -1,6 +1,6 @@
 // Knowledge distillation, Hinton et al. 2015.        L = CE(z, y) + lambda T^2 KL(phat || p^T)        paper: Eq. 5
 // phat = softmax(zhat / T) of a teacher trained by plain cross-entropy, p^T = softmax(z / T). kd.ce_class_weights =
-// "en" is what the public code does: class weights in the cross-entropy, as a weighted mean. docs/paper-and-code.md, D11
+// "en" is what the public code does: class weights in the cross-entropy, as a weighted mean. docs/paper-and-code.md D11
 #include "engine/ops/elementwise.h"
 #include "train/losses.h"
 
