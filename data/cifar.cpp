@@ -122,6 +122,9 @@ ImageSet open_cifar10_test(std::string_view name, const std::filesystem::path& r
     return set;
 }
 
+ImageSet describe_cifar10() { return empty_cifar("cifar10", Split::train, cifar10_format()); }
+ImageSet describe_cifar100() { return empty_cifar("cifar100", Split::train, cifar100_format()); }
+
 ImageSet open_cifar10(const std::filesystem::path& root, Split split) {
     if (split == Split::test) return open_cifar10_test("cifar10", root);
     ImageSet set = empty_cifar("cifar10", split, cifar10_format());

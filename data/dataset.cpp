@@ -6,12 +6,14 @@
 
 namespace bkd {
 
-#define BKD_DATASET(name, title) ImageSet open_##name(const std::filesystem::path& root, Split split);
+#define BKD_DATASET(name, title) \
+    ImageSet describe_##name();  \
+    ImageSet open_##name(const std::filesystem::path& root, Split split);
 #include "data/list.inc"
 #undef BKD_DATASET
 
 std::span<const DatasetEntry> datasets() {
-#define BKD_DATASET(name, title) DatasetEntry{#name, title, open_##name},
+#define BKD_DATASET(name, title) DatasetEntry{#name, title, describe_##name, open_##name},
     static constexpr std::array entries{
 #include "data/list.inc"
     };
@@ -19,16 +21,26 @@ std::span<const DatasetEntry> datasets() {
     return entries;
 }
 
-ImageSet open_dataset(std::string_view name, const std::filesystem::path& root, Split split) {
+namespace {
+
+const DatasetEntry& dataset_named(std::string_view name) {
     std::string names;
     for (const DatasetEntry& entry : datasets()) {
-        if (entry.name == name) return entry.open(root, split);
+        if (entry.name == name) return entry;
         names += (names.empty() ? "" : ", ") + std::string(entry.name);
     }
     throw InputError({.id = 304,
                       .what = fmt::format("unknown data set \"{}\"", printable(name)),
                       .at = "data.name",
                       .try_ = "one of: " + names});
+}
+
+}
+
+ImageSet describe_dataset(std::string_view name) { return dataset_named(name).describe(); }
+
+ImageSet open_dataset(std::string_view name, const std::filesystem::path& root, Split split) {
+    return dataset_named(name).open(root, split);
 }
 
 Split parse_split(std::string_view text) {

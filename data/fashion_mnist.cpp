@@ -5,14 +5,20 @@
 
 namespace bkd {
 
-ImageSet open_fashion_mnist(const std::filesystem::path& root, Split split) {
+ImageSet describe_fashion_mnist() {
     ImageSet set;
     set.name = "fashion_mnist";
-    set.split = split;
     set.class_names = {"T-shirt/top", "trouser", "pullover", "dress", "coat",
                        "sandal",      "shirt",   "sneaker",  "bag",   "ankle boot"};
+    set.height = 28, set.width = 28, set.channels = 1;
     set.mean = {0.2860F};
     set.deviation = {0.3530F};
+    return set;
+}
+
+ImageSet open_fashion_mnist(const std::filesystem::path& root, Split split) {
+    ImageSet set = describe_fashion_mnist();
+    set.split = split;
     read_idx_folder(root, "fashion-mnist",
                     "apt-get install dataset-fashion-mnist, or data.root = the folder of the four IDX files", set);
     return set;

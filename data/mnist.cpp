@@ -4,13 +4,19 @@
 
 namespace bkd {
 
-ImageSet open_mnist(const std::filesystem::path& root, Split split) {
+ImageSet describe_mnist() {
     ImageSet set;
     set.name = "mnist";
-    set.split = split;
     set.class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+    set.height = 28, set.width = 28, set.channels = 1;
     set.mean = {0.1307F};
     set.deviation = {0.3081F};
+    return set;
+}
+
+ImageSet open_mnist(const std::filesystem::path& root, Split split) {
+    ImageSet set = describe_mnist();
+    set.split = split;
     read_idx_folder(root, "mnist", "data.root = the folder of the four IDX files, plain or .gz", set);
     return set;
 }

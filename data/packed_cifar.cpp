@@ -59,6 +59,8 @@ std::vector<std::byte> records_of(std::vector<std::byte> packed) {
 
 }
 
+ImageSet describe_cifar10_lt100() { return empty_cifar("cifar10_lt100", Split::train, cifar10_format()); }
+
 ImageSet open_cifar10_lt100(const std::filesystem::path& root, Split split) {
     if (split == Split::test) return open_cifar10_test("cifar10_lt100", root);
     const CifarFormat format = cifar10_format();

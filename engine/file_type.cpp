@@ -1,5 +1,7 @@
 #include "engine/file_type.h"
 
+#include "kernels/error.h"
+
 #include <algorithm>
 
 namespace bkd {
@@ -15,6 +17,8 @@ struct Magic {
 
 constexpr std::string_view save_as =
     "load it in PyTorch and save it with safetensors.torch.save_file(model.state_dict(), ...)";
+
+constexpr std::string_view idx_advice = "bkd data stats NAME --root FOLDER reads a data set of such files";
 
 // The longer ones first where one begins another.
 constexpr Magic magics[] = {
@@ -36,12 +40,24 @@ constexpr Magic magics[] = {
     {0, "\x89HDF\r\n\x1a\n"sv, {"an HDF5 file", "convert it to safetensors with the program that wrote it"}},
     {0, "\x93NUMPY"sv, {"a NumPy array", "save it with safetensors.numpy.save_file"}},
     {0, "GGUF"sv, {"a GGUF file", "get the weights as safetensors from the author"}},
+    {0, "\x89PNG\r\n\x1a\n"sv, {"a PNG image", {}}},
+    {0, "\xff\xd8\xff"sv, {"a JPEG image", {}}},
+    // Their ranks make lengths above 16 MiB, which no header has.
+    {0, "\0\0\x08\x01"sv, {"an IDX file of labels, as MNIST's", idx_advice}},
+    {0, "\0\0\x08\x03"sv, {"an IDX file of images, as MNIST's", idx_advice}},
+    {0, "\0\0\x08\x04"sv, {"an IDX file of images, as MNIST's", idx_advice}},
     {257, "ustar"sv, {"a tar archive", "unpack it first"}},
 };
 
-bool is_text(std::string_view bytes) {
-    return std::ranges::all_of(bytes,
-                               [](char c) { return c == '\n' || c == '\r' || c == '\t' || (c >= 0x20 && c < 0x7F); });
+// Whether the first `count` bytes, and the character they may end in, are UTF-8 without control characters.
+bool begins_as_text(std::string_view bytes, std::size_t count) {
+    for (std::size_t at = 0; at < count;) {
+        const std::size_t length = utf8_length(bytes.substr(at));
+        const auto c = static_cast<unsigned char>(bytes[at]);
+        if (length == 0 || c == 0x7F || (c < 0x20 && c != '\n' && c != '\r' && c != '\t')) return false;
+        at += length;
+    }
+    return true;
 }
 
 bool starts_with_any_case(std::string_view text, std::string_view lower) {
@@ -57,7 +73,7 @@ std::optional<FileType> recognised_type(std::span<const std::byte> first_bytes) 
     for (const Magic& magic : magics)
         if (text.size() >= magic.offset && text.substr(magic.offset).starts_with(magic.bytes)) return magic.type;
     // Text, judged by as many bytes as the length field of a safetensors file has: a length is never all text.
-    if (text.size() < 8 || !is_text(text.substr(0, 8))) return {};
+    if (text.size() < 8 || !begins_as_text(text, 8)) return {};
     const std::string_view content = text.substr(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
     if (starts_with_any_case(content, "<!doctype html") || starts_with_any_case(content, "<html"))
         return FileType{"an HTML page, not the file", "download it again; the page says what went wrong"};
@@ -68,7 +84,7 @@ std::optional<FileType> recognised_type(std::span<const std::byte> first_bytes) 
         content.find("\"total_size\"") != std::string_view::npos)
         return FileType{"the index of a model in several files (shards), which are not supported",
                         "merge the shards into one safetensors file"};
-    return FileType{"a text file", {}};
+    return FileType{"a text file", {}, true};
 }
 
 }

@@ -10,6 +10,7 @@ namespace bkd {
 struct FileType {
     std::string_view name;    // "a gzip file"
     std::string_view advice;  // "gunzip it first"
+    bool is_text = false;     // that no other type claims: a recipe perhaps
 };
 
 // Of the types that this program knows and does not read as a model; nothing if it is none of them.

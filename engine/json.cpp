@@ -95,7 +95,7 @@ private:
 
 void write_number(std::string& out, double value) {
     if (!std::isfinite(value)) {
-        out += std::isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
+        out += std::isnan(value) ? "\"nan\"" : value > 0 ? "\"inf\"" : "\"-inf\"";
         return;
     }
     char digits[32];
@@ -181,9 +181,9 @@ double Json::number() const {
     if (const auto* d = std::get_if<double>(&value_)) return *d;
     constexpr double infinity = std::numeric_limits<double>::infinity();
     if (const auto* s = std::get_if<std::string>(&value_)) {
-        if (*s == "NaN") return std::numeric_limits<double>::quiet_NaN();
-        if (*s == "Infinity") return infinity;
-        if (*s == "-Infinity") return -infinity;
+        if (*s == "nan") return std::numeric_limits<double>::quiet_NaN();
+        if (*s == "inf") return infinity;
+        if (*s == "-inf") return -infinity;
     }
     fail_kind("a number");
 }

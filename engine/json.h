@@ -5,9 +5,8 @@
 //   network.at("name").text()                           InputError E0404 where the key or the kind is another
 //   Json::Object{{"t", now}, {"type", "step"}}          members keep their order; canonical() sorts them
 //
-// A number is an integer (64 bits) or real (f64); NaN and infinities, which JSON lacks, are the texts "NaN",
-// "Infinity",
-// "-Infinity". The library under it is seen by json.cpp alone.
+// A number is an integer (64 bits) or real (f64); NaN and infinities, which JSON lacks, are the texts "nan", "inf",
+// "-inf". The library under it is seen by json.cpp alone.
 #include "kernels/error.h"
 
 #include <concepts>
@@ -58,7 +57,7 @@ public:
     // The value as what the name says; InputError E0404 if it is something else.
     bool boolean() const;
     std::int64_t integer() const;
-    double number() const;  // also of an integer and of "NaN", "Infinity", "-Infinity"
+    double number() const;  // also of an integer and of "nan", "inf", "-inf"
     const std::string& text() const;
     const Array& elements() const;
     const Object& members() const;

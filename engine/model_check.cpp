@@ -1,5 +1,6 @@
 // A file as the weights of a network: names, shapes, dtypes, values. Sibling: model_file.cpp.
 #include "engine/model_file.h"
+#include "engine/parameter.h"
 
 #include <algorithm>
 #include <cmath>
@@ -66,6 +67,16 @@ void check_tensor_values(const SafeTensors& file, const StoredTensor& tensor, No
     }
 }
 
+}
+
+std::vector<ExpectedTensor> expected_tensors(const Parameters& parameters) {
+    std::vector<ExpectedTensor> expected;
+    for (const Parameter& p : parameters.all()) {
+        const Shape shape = p.file_shape();
+        expected.push_back({p.name, {}});
+        for (int i = 0; i < shape.rank(); ++i) expected.back().shape.push_back(shape[i]);
+    }
+    return expected;
 }
 
 void check_tensors(const SafeTensors& file, std::span<const ExpectedTensor> expected) {

@@ -27,6 +27,29 @@ void check_schema(const std::string& schema, const std::string& path) {
                       .why = fmt::format("a model file has {}", model_schema)});
 }
 
+// A refusal of what `read` reads says under which key of the metadata it stands.
+template <class Read>
+auto under_key(const SafeTensors& file, const std::string& key, Read read) {
+    try {
+        return read();
+    } catch (const InputError& error) {
+        InputError::Parts parts = error.parts();
+        parts.at = fmt::format("{}: {}", printable(file.path), key);
+        throw InputError(std::move(parts));
+    }
+}
+
+std::vector<std::int64_t> class_counts_of(const Json& counts) {
+    constexpr std::int64_t most = std::int64_t{1} << 40;
+    std::vector<std::int64_t> numbers = counts.integers();
+    for (std::size_t c = 0; c < numbers.size(); ++c)
+        if (numbers[c] < 0 || numbers[c] > most)
+            throw InputError({.id = 404,
+                              .what = fmt::format("class {} has {} training samples", c, numbers[c]),
+                              .why = fmt::format("a count lies in 0..{}", most)});
+    return numbers;
+}
+
 ModelFacts read_facts(const SafeTensors& file) {
     const auto text = [&](const std::string& key) {
         const auto found = file.metadata.find(key);
@@ -43,8 +66,10 @@ ModelFacts read_facts(const SafeTensors& file) {
                      .preset = text("bkd.preset"),
                      .recipe = json("bkd.recipe"),
                      .commit = text("bkd.commit")};
-    if (const Json classes = json("bkd.classes"); !classes.is_null()) facts.classes = classes.texts();
-    if (const Json counts = json("bkd.class_counts"); !counts.is_null()) facts.class_counts = counts.integers();
+    if (const Json classes = json("bkd.classes"); !classes.is_null())
+        facts.classes = under_key(file, "bkd.classes", [&] { return classes.texts(); });
+    if (const Json counts = json("bkd.class_counts"); !counts.is_null())
+        facts.class_counts = under_key(file, "bkd.class_counts", [&] { return class_counts_of(counts); });
     const std::size_t names = facts.classes.size(), counts = facts.class_counts.size();
     if (names != 0 && counts != 0 && names != counts)
         throw InputError({.id = 404,

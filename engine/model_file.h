@@ -11,6 +11,8 @@
 
 namespace bkd {
 
+class Parameters;
+
 // Metadata "bkd.<name of the member>". A member that is null or empty is not written.
 struct ModelFacts {
     Json network;                            // name and parameters, as the recipe's `model` table
@@ -31,10 +33,13 @@ struct ModelFile {
 // A tensor that a network needs.
 struct ExpectedTensor {
     std::string name;
-    std::vector<std::int64_t> shape;
+    std::vector<std::int64_t> shape;  // in the file
 };
+// All parameters and buffers of a network, in their order; it needs no memory for that.
+std::vector<ExpectedTensor> expected_tensors(const Parameters& parameters);
 
-// InputError as read_safetensors; E0404 for facts that contradict themselves, E1006 for a newer schema.
+// InputError as read_safetensors; E0404 for facts of another kind, outside their range (class_counts: 0..2^40) or that
+// contradict themselves, E1006 for a newer schema.
 ModelFile read_model_file(const std::filesystem::path& path, const SafeTensorsLimits& limits = {},
                           std::string_view asked_by = {}, const FileSystem& system = {});
 

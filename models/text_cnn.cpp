@@ -27,6 +27,11 @@ const NetworkOptions& checked(const NetworkOptions& o) {
                           .at = "model.name",
                           .why = "its input is words; image sets have none",
                           .try_ = "a network for images: resnet8, resnet20, resnet32"});
+    if (o.classifier != "linear")
+        throw InputError({.id = 304,
+                          .what = fmt::format("text_cnn has no classifier \"{}\"", printable(o.classifier)),
+                          .at = "model.classifier",
+                          .try_ = "linear"});
     return o;
 }
 

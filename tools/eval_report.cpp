@@ -93,14 +93,11 @@ void print_eval(std::FILE* out, const std::vector<EvaluatedModel>& models, const
 }
 
 Json eval_json(const std::vector<EvaluatedModel>& models, const std::string& split) {
-    const auto number = [](const std::optional<double>& value) {
-        return value && *value == *value ? Json(*value) : Json();
-    };
+    // Null: there is no such number. A number that is none, as of a class without samples, is "nan".
+    const auto number = [](const std::optional<double>& value) { return value ? Json(*value) : Json(); };
     Json::Array all;
     for (const EvaluatedModel& m : models) {
         const Metrics& x = m.result.evaluation.metrics;
-        Json::Array per_class;
-        for (const double accuracy : x.per_class) per_class.push_back(number(accuracy));
         all.push_back(Json::Object{{"model", m.path},
                                    {"network", m.result.network},
                                    {"data", m.result.data},
@@ -117,7 +114,7 @@ Json eval_json(const std::vector<EvaluatedModel>& models, const std::string& spl
                                    {"nonfinite", x.nonfinite},
                                    {"classes", Json::array(m.result.class_names)},
                                    {"class_counts", Json::array(m.result.class_counts)},
-                                   {"per_class", per_class},
+                                   {"per_class", Json::array(x.per_class)},
                                    {"confusion", Json::array(x.confusion)}});
     }
     return Json::Object{{"schema", "bkd.eval/1"}, {"models", all}};

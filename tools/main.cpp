@@ -45,6 +45,11 @@ void print_help() {
 }
 
 int run(const std::vector<std::string>& words) {
+    for (const char* word : {"--help", "-h", "--version", "version"})
+        if (words.size() > 1 && words[0] == word)
+            throw InputError({.id = 207,
+                              .what = fmt::format("bkd {} stands alone: \"{}\" is too much", word, printable(words[1])),
+                              .try_ = fmt::format("bkd {}", word)});
     if (words.empty() || words[0] == "--help" || words[0] == "-h" || (words[0] == "help" && words.size() == 1)) {
         print_help();
         return 0;

@@ -11,7 +11,13 @@
 namespace bkd {
 namespace {
 
-void write_line(std::string_view text) { fmt::print(stderr, "{}\n", text); }
+// What cannot be written (the terminal is gone, the reader has left) is lost: the run's files are the record.
+void write(const std::string& text) {
+    std::fputs(text.c_str(), stderr);
+    std::fflush(stderr);
+}
+
+void write_line(std::string_view text) { write(fmt::format("{}\n", text)); }
 
 // One line that is drawn over at most ten times a second; lines to be kept push it down.
 class BarNarrator final : public Narrator {
@@ -33,15 +39,14 @@ public:
         std::string bar;
         for (int i = 0; i < room; ++i)
             bar += i < full ? (terminal.utf8 ? "\u2588" : "#") : (terminal.utf8 ? "\u2591" : ".");
-        fmt::print(stderr, "\r{} {}\033[K", bar,
-                   text.substr(0, static_cast<std::size_t>(std::max(terminal.columns - room - 2, 0))));
-        std::fflush(stderr);
+        write(fmt::format("\r{} {}\033[K", bar,
+                          text.substr(0, static_cast<std::size_t>(std::max(terminal.columns - room - 2, 0)))));
         is_drawn_ = true;
     }
 
 private:
     void clear() {
-        if (is_drawn_) fmt::print(stderr, "\r\033[K");
+        if (is_drawn_) write("\r\033[K");
         is_drawn_ = false;
     }
     bool is_drawn_ = false;

@@ -1,5 +1,6 @@
 #include "tools/options.h"
 
+#include "train/schema.h"
 #include "train/schema_nearest.h"
 
 #include <fmt/format.h>
@@ -24,21 +25,22 @@ std::string longest_name(const std::string& names) {
     return comma == std::string::npos ? names : names.substr(comma + 1);
 }
 
-template <class Number>
-void number_option(CLI::App& app, const std::string& names, Number& value, Number low, Number high,
-                   const std::string& help) {
+// `value` is a Number or an optional one.
+template <class Number, class Value>
+CLI::Option* number_option(CLI::App& app, const std::string& names, Value& value, Number low, Number high,
+                           const std::string& help) {
     const std::string name = longest_name(names);
-    app.add_option_function<std::string>(
-           names,
-           [&value, name, low, high](const std::string& text) {
-               Number parsed{};
-               const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
-               if (error != std::errc{} || end != text.data() + text.size() || !(parsed >= low && parsed <= high))
-                   bad_value(name, fmt::format("{}..{}", low, high), text);
-               value = parsed;
-           },
-           help)
-        ->default_str(fmt::format("{}", value))
+    return app
+        .add_option_function<std::string>(
+            names,
+            [&value, name, low, high](const std::string& text) {
+                Number parsed{};
+                const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
+                if (error != std::errc{} || end != text.data() + text.size() || !(parsed >= low && parsed <= high))
+                    bad_value(name, fmt::format("{}..{}", low, high), text);
+                value = parsed;
+            },
+            help)
         ->type_name("N");
 }
 
@@ -66,17 +68,37 @@ void Options::flag(const std::string& names, bool& value, const std::string& hel
 
 void Options::value(const std::string& names, std::string& value, const std::string& help) {
     names_.push_back(longest_name(names));
-    CLI::Option* option = app_->add_option(names, value, help)->type_name("TEXT");
+    const std::string name = longest_name(names);
+    CLI::Option* option = app_->add_option_function<std::string>(
+                                  names,
+                                  [&value, name](const std::string& text) {
+                                      if (text.empty()) bad_value(name, "a text that is not empty", text);
+                                      value = text;
+                                  },
+                                  help)
+                              ->type_name("TEXT");
     if (!value.empty()) option->default_str(value);
 }
 
 void Options::value(const std::string& names, std::int64_t& value, std::int64_t low, std::int64_t high,
                     const std::string& help) {
     names_.push_back(longest_name(names));
-    number_option(*app_, names, value, low, high, help);
+    number_option(*app_, names, value, low, high, help)->default_str(fmt::format("{}", value));
 }
 
 void Options::value(const std::string& names, double& value, double low, double high, const std::string& help) {
+    names_.push_back(longest_name(names));
+    number_option(*app_, names, value, low, high, help)->default_str(fmt::format("{}", value));
+}
+
+void Options::value(const std::string& names, std::optional<std::int64_t>& value, std::int64_t low, std::int64_t high,
+                    const std::string& help) {
+    names_.push_back(longest_name(names));
+    number_option(*app_, names, value, low, high, help);
+}
+
+void Options::value(const std::string& names, std::optional<double>& value, double low, double high,
+                    const std::string& help) {
     names_.push_back(longest_name(names));
     number_option(*app_, names, value, low, high, help);
 }
@@ -97,10 +119,11 @@ void Options::choice(const std::string& names, std::string& value, std::vector<s
         ->type_name("NAME");
 }
 
-void Options::words(const std::string& name, std::vector<std::string>& words, std::size_t fewest,
+void Options::words(const std::string& name, std::vector<std::string>& words, std::size_t fewest, std::size_t most,
                     const std::string& help) {
     words_name_ = name;
     fewest_words_ = fewest;
+    most_words_ = most;
     words_ = &words;
     app_->add_option(name, words, help)->type_name("");
 }
@@ -111,30 +134,55 @@ bool Options::parse(const std::vector<std::string>& arguments) {
     } catch (const CLI::CallForHelp&) {
         std::fputs(app_->help().c_str(), stdout);
         return false;
-    } catch (const CLI::ExtrasError& error) {
-        const auto unknown = std::find_if(arguments.begin(), arguments.end(), [&](const std::string& word) {
-            return word.starts_with("-") &&
-                   std::find(names_.begin(), names_.end(), word.substr(0, word.find('='))) == names_.end();
-        });
-        const std::string word = unknown == arguments.end() ? "" : *unknown;
-        const std::string near = nearest_word(word, names_);
-        throw InputError({.id = 202,
-                          .what = fmt::format("bkd {} has no option \"{}\"", verb_, printable(word)),
-                          .try_ = near.empty() ? fmt::format("bkd {} --help", verb_) : near});
-    } catch (const CLI::ArgumentMismatch& error) {
-        throw InputError({.id = 204, .what = printable(error.what()), .try_ = fmt::format("bkd {} --help", verb_)});
+    } catch (const CLI::ExtrasError&) { fail_unknown(arguments); } catch (const CLI::ArgumentMismatch& error) {
+        // "--seed: At Most 1 required but received 2" or "--seed: 1 required N missing"
+        const std::string said = error.what();
+        const std::string option = printable(said.substr(0, said.find(':')));
+        const bool is_twice = said.find("received") != std::string::npos;
+        throw InputError({.id = is_twice ? 204 : 203,
+                          .what = fmt::format("{} {}", option, is_twice ? "is given twice" : "needs a value"),
+                          .at = "option " + option,
+                          .try_ = fmt::format("bkd {} --help", verb_)});
     } catch (const CLI::ParseError& error) {
         throw InputError({.id = 203, .what = printable(error.what()), .try_ = fmt::format("bkd {} --help", verb_)});
     }
-    if (words_ != nullptr && words_->size() < fewest_words_)
-        throw InputError({.id = 206,
-                          .what = fmt::format("bkd {} needs {}", verb_, words_name_),
-                          .try_ = fmt::format("bkd {} --help", verb_)});
+    if (words_ != nullptr) check_words();
     return true;
 }
 
+void Options::fail_unknown(const std::vector<std::string>& arguments) const {
+    const auto unknown = std::find_if(arguments.begin(), arguments.end(), [&](const std::string& word) {
+        return word.starts_with("-") &&
+               std::find(names_.begin(), names_.end(), word.substr(0, word.find('='))) == names_.end();
+    });
+    const std::string word = unknown == arguments.end() ? "" : *unknown;
+    const std::string option = word.substr(0, word.find('='));
+    std::string advice = nearest_word(option, names_);
+    if (advice.empty() && takes_overrides_ && option.starts_with("--")) {
+        const bool has_value = option.size() < word.size(), has_next = unknown + 1 < arguments.end();
+        const std::string next = has_next && !unknown[1].starts_with("-") ? unknown[1] : "VALUE";
+        const std::string value = has_value ? word.substr(option.size() + 1) : next;
+        if (const std::vector<std::string> keys = keys_meant_by(option.substr(2)); !keys.empty())
+            advice = fmt::format("key {}: write {}={}", fmt::join(keys, " or "), keys.front(), printable(value));
+    }
+    throw InputError({.id = 202,
+                      .what = fmt::format("bkd {} has no option \"{}\"", verb_, printable(option)),
+                      .try_ = advice.empty() ? fmt::format("bkd {} --help", verb_) : advice});
+}
+
+void Options::check_words() const {
+    const auto refuse = [&](int id, std::string what) {
+        throw InputError({.id = id, .what = std::move(what), .try_ = fmt::format("bkd {} --help", verb_)});
+    };
+    if (words_->size() < fewest_words_) refuse(206, fmt::format("bkd {} needs {}", verb_, words_name_));
+    if (std::find(words_->begin(), words_->end(), "") != words_->end())
+        refuse(206, fmt::format("bkd {} got an empty word where {} belongs", verb_, words_name_));
+    if (words_->size() > most_words_)
+        refuse(207, fmt::format("\"{}\" is one word too many for bkd {}", printable((*words_)[most_words_]), verb_));
+}
+
 void MachineOptions::add_to(Options& options) {
-    if (const char* from = std::getenv("BKD_DEVICE"); from != nullptr) device = from;
+    if (const char* from = std::getenv("BKD_DEVICE"); from != nullptr && *from != '\0') device = from;
     options.value("--device", device, "cpu, cuda, cuda:N, reference, plan or auto");
     options.value("--threads", threads, 0, 1024, "CPU threads; 0: as many as the affinity mask and the cgroup allow");
 }

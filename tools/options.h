@@ -3,10 +3,11 @@
 //
 //   Options options("eval", "Metrics of a model on a split", {"bkd eval m.safetensors --data cifar10 --split test"});
 //   options.value("--split", split, "train or test");
-//   options.parse(arguments);   InputError E0202 unknown, E0203 bad value, E0204 twice, E0206 missing
+//   options.parse(arguments);   InputError E0202 unknown, E0203 bad value, E0204 twice, E0206 missing, E0207 surplus
 #include "kernels/backend.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,24 +27,38 @@ public:
 
     // "--name" or "-n,--name". The value stays as it is when the option is not given; help shows it as the default.
     void flag(const std::string& names, bool& value, const std::string& help);
+    // A text is never empty, a number lies in low..high: E0203.
     void value(const std::string& names, std::string& value, const std::string& help);
     void value(const std::string& names, std::int64_t& value, std::int64_t low, std::int64_t high,
                const std::string& help);
     void value(const std::string& names, double& value, double low, double high, const std::string& help);
+    // Nothing where the option is not given.
+    void value(const std::string& names, std::optional<std::int64_t>& value, std::int64_t low, std::int64_t high,
+               const std::string& help);
+    void value(const std::string& names, std::optional<double>& value, double low, double high,
+               const std::string& help);
     void choice(const std::string& names, std::string& value, std::vector<std::string> choices,
                 const std::string& help);
-    // Everything that is no option: at least `fewest` words.
-    void words(const std::string& name, std::vector<std::string>& words, std::size_t fewest, const std::string& help);
+    // Everything that is no option: from `fewest` to `most` words.
+    void words(const std::string& name, std::vector<std::string>& words, std::size_t fewest, std::size_t most,
+               const std::string& help);
+    static constexpr std::size_t any_number = SIZE_MAX;
+    // Words may be key=value: an unknown option that is near a recipe's key is answered with the override.
+    void takes_overrides() { takes_overrides_ = true; }
 
     // False if help was asked for: it has been printed to stdout, the verb returns 0.
     bool parse(const std::vector<std::string>& arguments);
 
 private:
+    [[noreturn]] void fail_unknown(const std::vector<std::string>& arguments) const;
+    void check_words() const;
+
     std::string verb_;
     std::vector<std::string> examples_, names_;
     std::unique_ptr<CLI::App> app_;
     std::string words_name_;
-    std::size_t fewest_words_ = 0;
+    std::size_t fewest_words_ = 0, most_words_ = 0;
+    bool takes_overrides_ = false;
     const std::vector<std::string>* words_ = nullptr;
 };
 

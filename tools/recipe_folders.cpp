@@ -1,5 +1,10 @@
 #include "tools/recipe_folders.h"
 
+#include "data/dataset.h"
+#include "models/network.h"
+#include "train/method.h"
+
+#include <cstdlib>
 #include <system_error>
 
 namespace bkd {
@@ -14,6 +19,18 @@ std::vector<std::filesystem::path> recipe_folders() {
         if (std::filesystem::is_directory(candidate, error)) folders.push_back(candidate.lexically_normal());
     }
     return folders;
+}
+
+RecipeOptions recipe_options() {
+    RecipeOptions options{.folders = recipe_folders()};
+    for (const DatasetEntry& entry : datasets()) options.names.data_sets.emplace_back(entry.name);
+    for (const NetworkEntry& entry : network_list()) options.names.networks.emplace_back(entry.name);
+    for (const MethodEntry& entry : method_list()) options.names.methods.emplace_back(entry.name);
+    if (const char* data = std::getenv("BKD_DATA"); data != nullptr && *data != '\0')
+        options.environment.push_back({"data.root", data, "env BKD_DATA"});
+    if (const char* folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && *folder != '\0')
+        options.user_file = std::filesystem::path(folder) / "bkd/config.toml";
+    return options;
 }
 
 }

@@ -1,10 +1,14 @@
 #pragma once
-// Where installed recipes lie: beside the installed program (share/bkd/recipes), or in the checkout it was built in.
-#include <filesystem>
-#include <vector>
+// What the program adds to a recipe, the same for every verb that reads one.
+#include "train/recipe.h"
 
 namespace bkd {
 
+// Where installed recipes lie: beside the installed program (share/bkd/recipes), or in the checkout it was built in.
 std::vector<std::filesystem::path> recipe_folders();
+
+// These folders, the user's own file ($XDG_CONFIG_HOME/bkd/config.toml), BKD_DATA, and the names of the data sets,
+// networks and methods that there are.
+RecipeOptions recipe_options();
 
 }

@@ -15,8 +15,12 @@ Json state_of(const Checkpoint& c) {
                        {"dtype", "f32"},
                        {"epochs_done", c.epochs_done},
                        {"global_step", c.global_step},
+                       {"images", c.images},
+                       {"loss_sum", c.loss_sum},
+                       {"run", c.run},
                        {"seed", static_cast<std::int64_t>(c.seed)},
                        {"skipped", c.skipped},
+                       {"skipped_in_a_row", c.skipped_in_a_row},
                        {"stage", c.stage},
                        {"stage_index", c.stage_index},
                        {"steps_above", c.steps_above},
@@ -37,6 +41,11 @@ Checkpoint from_state(const Json& state) {
     c.stage_index = state.at("stage_index").integer();
     c.steps_above = state.at("steps_above").integer();
     c.steps_done = state.at("steps_done").integer();
+    // A checkpoint of an epoch's end needs none of these.
+    if (const Json* run = state.find("run")) c.run = run->text();
+    if (const Json* images = state.find("images")) c.images = images->integer();
+    if (const Json* sum = state.find("loss_sum")) c.loss_sum = sum->number();
+    if (const Json* skipped = state.find("skipped_in_a_row")) c.skipped_in_a_row = skipped->integer();
     if (const Json* best = state.find("best"))
         c.best = BestEpoch{best->at("epoch").integer(), best->at("value").number()};
     return c;

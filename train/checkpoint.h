@@ -1,5 +1,5 @@
 #pragma once
-// Checkpoint: all that is needed to go on after an epoch, as a safetensors file with CRCs. Its bytes are a pure
+// Checkpoint: all that is needed to go on after a step, as a safetensors file with CRCs. Its bytes are a pure
 // function of the state. Tensors, in the names and layout of model files: model/<name>, buffer/<name>,
 // optim/momentum/<name>, ema/<companion>/<name>, state/<name>; metadata bkd.state: where in the training it was
 // written.
@@ -24,8 +24,12 @@ struct Checkpoint {
     std::int64_t batches_tracked = 0;
     std::int64_t steps_above = 0;  // train.divergence: in a row
     std::int64_t skipped = 0;      // steps left out as not finite, in the stage
+    std::int64_t skipped_in_a_row = 0;
+    double loss_sum = 0;      // within an epoch: over its images so far
+    std::int64_t images = 0;  // within an epoch: behind loss_sum
     std::optional<BestEpoch> best{};
     std::uint64_t seed = 0;
+    std::string run{};  // id of the run
     std::string config_hash{};
     Weights tensors{};  // by their names in the file
 };

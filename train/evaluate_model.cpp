@@ -1,54 +1,57 @@
 #include "train/evaluate_model.h"
 
 #include "data/dataset.h"
-#include "train/network_factory.h"
-#include "train/run_recorder.h"
+#include "train/model_network.h"
 #include "train/stage_rules.h"
+#include "train/weights.h"
 
 #include <cmath>
 
 namespace bkd {
 namespace {
 
-std::string text_of(const Json& object, const char* key) {
-    const Json* found = object.is_object() ? object.find(key) : nullptr;
-    return found == nullptr ? std::string() : found->text();
-}
-
-std::vector<float> numbers_of(const Json& object, const char* key) {
+// The file's "mean" or "std" of bkd.preprocess, each at least `low`; empty where it says none.
+std::vector<float> numbers_of(const EvaluateModelOptions& options, const ModelFacts& facts, const char* key,
+                              double low) {
+    const Json* found = facts.preprocess.is_object() ? facts.preprocess.find(key) : nullptr;
+    if (found == nullptr) return {};
+    constexpr double most = 1e6;
     std::vector<float> numbers;
-    if (const Json* found = object.is_object() ? object.find(key) : nullptr)
-        for (const Json& number : found->elements()) numbers.push_back(static_cast<float>(number.number()));
+    const auto refuse = [&](const std::string& got) {
+        throw InputError({.id = 404,
+                          .what = fmt::format("bkd.preprocess: {} has {}", key, got),
+                          .at = printable(options.model.string()),
+                          .why = fmt::format("it is a list of numbers in {}..{}", low, most)});
+    };
+    if (!found->is_array()) refuse(found->kind());
+    for (const Json& number : found->elements()) {
+        if (!number.is_number()) refuse(number.kind());
+        if (!(number.number() >= low && number.number() <= most)) refuse(fmt::format("{}", number.number()));
+        numbers.push_back(static_cast<float>(number.number()));
+    }
     return numbers;
 }
 
-[[noreturn]] void fail_untold(const std::string& what, const EvaluateModelOptions& options, std::string advice) {
-    throw InputError(
-        {.id = 304, .what = "the file does not say " + what, .at = options.model.string(), .try_ = std::move(advice)});
-}
-
-NetworkOptions network_of(const EvaluateModelOptions& options, const ModelFacts& facts, const ImageSet& set) {
-    NetworkOptions network{.name = options.network.value_or(text_of(facts.network, "name")),
-                           .classes = set.classes(),
-                           .channels = set.channels};
-    if (network.name.empty()) fail_untold("which network it is", options, "--network resnet32");
-    const std::string classifier = text_of(facts.network, "classifier");
-    if (!classifier.empty()) network.classifier = classifier;
-    if (options.classifier) network.classifier = *options.classifier;
-    if (const Json* width = facts.network.is_object() ? facts.network.find("width") : nullptr)
-        network.width = width->integer();
-    if (const Json* scale = facts.network.is_object() ? facts.network.find("cosine_scale") : nullptr)
-        network.cosine_scale = scale->number();
-    return network;
-}
-
 std::string data_of(const EvaluateModelOptions& options, const ModelFacts& facts) {
-    const std::string name = options.data.empty() ? text_of(facts.recipe, "data") : options.data;
-    if (name.empty()) fail_untold("which data it is for", options, "--data cifar10");
+    const Json* told = facts.recipe.is_object() ? facts.recipe.find("data") : nullptr;
+    const std::string name = !options.data.empty()                ? options.data
+                             : told != nullptr && told->is_text() ? told->text()
+                                                                  : "";
+    if (name.empty())
+        throw InputError({.id = 304,
+                          .what = "the file does not say which data it is for",
+                          .at = options.model.string(),
+                          .try_ = "--data cifar10"});
     return name;
 }
 
 void check_classes(const EvaluateModelOptions& options, const ModelFacts& facts, const ImageSet& set) {
+    const std::size_t counts = facts.class_counts.size();
+    if (counts != 0 && static_cast<std::int64_t>(counts) != set.classes())
+        throw InputError(
+            {.id = 404,
+             .what = fmt::format("bkd.class_counts has {} numbers, {} has {} classes", counts, set.name, set.classes()),
+             .at = options.model.string()});
     if (facts.classes.empty() || facts.classes == set.class_names) return;
     throw InputError({.id = 305,
                       .what = fmt::format("the model's {} classes are not the {} of {}", facts.classes.size(),
@@ -56,15 +59,26 @@ void check_classes(const EvaluateModelOptions& options, const ModelFacts& facts,
                       .at = options.model.string()});
 }
 
+// The file's network over the data's classes and channels: a file of other extents does not fit it.
+NetworkOptions network_over(const ModelFile& file, const EvaluateModelOptions& options, const ImageSet& set) {
+    NetworkOptions network =
+        network_of_file(file, {options.network.value_or(std::string()), options.classifier.value_or(std::string())});
+    network.classes = set.classes();
+    network.channels = set.channels;
+    return network;
+}
+
 }
 
 ModelEvaluation evaluate_model(const EvaluateModelOptions& options) {
-    const ModelFacts facts = read_model_file(options.model).facts.value_or(ModelFacts{});
+    const ModelFile file = read_model_file(options.model);
+    const ModelFacts facts = file.facts.value_or(ModelFacts{});
     const ImageSet set = open_dataset(data_of(options, facts), options.data_root, parse_split(options.split));
     check_classes(options, facts, set);
     ModelEvaluation result{.data = set.name, .class_names = set.class_names, .class_counts = facts.class_counts};
 
-    std::vector<float> mean = numbers_of(facts.preprocess, "mean"), deviation = numbers_of(facts.preprocess, "std");
+    std::vector<float> mean = numbers_of(options, facts, "mean", -1e6),
+                       deviation = numbers_of(options, facts, "std", 1e-6);
     if (mean.empty()) mean = set.mean, deviation = set.deviation;
     if (options.mean) mean = *options.mean;
     if (options.deviation) deviation = *options.deviation;
@@ -86,10 +100,16 @@ ModelEvaluation evaluate_model(const EvaluateModelOptions& options) {
 
     Runtime runtime(options.device, {.threads = options.threads});
     const Context ctx(runtime);
-    const std::unique_ptr<Network> network = make_network(network_of(options, facts, set));
+    const std::unique_ptr<Network> network = make_network(network_over(file, options, set));
     result.network = network->options().name;
+    if (network->input_shape(1).rank() != 4)
+        throw InputError({.id = 305,
+                          .what = fmt::format("{} reads words, {} has images", result.network, set.name),
+                          .at = options.model.string()});
+    // Held against the network before memory is taken for what the file says of it.
+    const StageResult stored = stage_result_of(file, &network->parameters());
     network->parameters().materialise(ctx, 0, "evaluate");
-    write_weights(ctx, network->parameters(), read_stage_result(options.model, network.get(), {}).weights);
+    write_weights(ctx, network->parameters(), stored.weights);
     freeze(*network, BatchNormMode::running);
 
     const ResidentSplit split(ctx, set, mean, deviation);

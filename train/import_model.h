@@ -10,9 +10,10 @@ namespace bkd {
 
 struct ImportModel {
     std::filesystem::path from{}, to{};
-    std::string network{};              // empty: what the file says
-    std::string classifier = "linear";  // or "cosine"
-    std::string data{};                 // whose class names and normalisation the file gets; empty: none
+    std::string network{}, classifier{};  // empty: what the file says or its tensors show
+    std::string data{};                   // whose class names and normalisation the file gets; empty: none
+    // Whether that set's files are read, for the size of their images; empty: they need not be here.
+    std::filesystem::path data_root{};
     std::string commit = "unknown";
     Overwrite overwrite = Overwrite::no;
 };
@@ -23,8 +24,8 @@ struct ImportedModel {
     std::vector<std::pair<std::string, std::string>> renamed{};  // "module.conv1.weight" -> "conv1.weight"
 };
 
-// InputError E04nn for what does not fit the network, E0304 for a network that is not there or not told, E0607 if `to`
-// exists.
+// InputError E04nn for what does not fit the network, E0304 for a network or data set that is not there or not told,
+// E0305 where the data have other classes, E0607 if `to` exists.
 ImportedModel import_model(const ImportModel& options);
 
 }

@@ -3,6 +3,7 @@
 #include "engine/ops/activation.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/image.h"
+#include "train/recipe_check.h"
 
 #include <cmath>
 
@@ -61,8 +62,11 @@ std::vector<Stage> teacher_then(Stage student, const MethodOptions& options) {
              .at = recipe.at("teacher.method"),
              .try_ = "ce"});
     const bool trains = !recipe.is_set("teacher.file");
+    // A start's name without '/' or '.' is a stage's; this one is a file's in any case.
+    std::string from = trains ? "teacher" : recipe.text("teacher.file");
+    if (!trains && !is_model_file(from)) from.insert(0, "./");
     student.companions = {
-        {.from = trains ? "teacher" : recipe.text("teacher.file"),
+        {.from = from,
          .batch_norm = recipe.text("teacher.mode") == "eval" ? BatchNormMode::running : BatchNormMode::batch}};
     if (!trains) return {student};
     const std::string by = recipe.text("teacher.method");

@@ -17,13 +17,4 @@ NetworkFactory network_factory(const NetworkOptions& options) {
     };
 }
 
-Json network_facts(const NetworkOptions& o) {
-    return Json::Object{{"name", o.name},
-                        {"classes", o.classes},
-                        {"channels", o.channels},
-                        {"classifier", o.classifier},
-                        {"cosine_scale", o.cosine_scale},
-                        {"width", o.width}};
-}
-
 }

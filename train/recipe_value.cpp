@@ -1,6 +1,7 @@
 #include "train/recipe_value.h"
 
 #include "kernels/error.h"
+#include "train/recipe_toml.h"
 #include "train/schema_nearest.h"
 
 #include <fmt/format.h>
@@ -57,7 +58,10 @@ bool in_range(std::string_view range, Number number) {
         fail(304, fmt::format("{} is a date or time, {}", path, shown_value(value)), "no key takes a date");
     std::string advice;
     const bool wants_number = key.type == KeyType::number || key.type == KeyType::integer;
-    if (value.kind == Kind::text && (wants_number || key.type == KeyType::boolean))
+    const std::optional<TomlValue> bare = value.kind == Kind::text ? parse_toml_value(value.text) : std::nullopt;
+    const bool is_bare_number =
+        bare && (bare->kind == Kind::integer || (bare->kind == Kind::number && key.type == KeyType::number));
+    if (wants_number ? is_bare_number : key.type == KeyType::boolean && bare && bare->kind == Kind::boolean)
         advice = fmt::format("remove the quotes: {} = {}", path, printable(value.text));
     else if (value.kind == Kind::number && key.type == KeyType::integer && std::floor(value.number) == value.number)
         advice = fmt::format("{} = {:.0f}", path, value.number);
@@ -105,7 +109,7 @@ std::string checked_text(const Key& key, std::string_view path, const TomlValue&
 
     const std::vector<std::string> choices = split_words(key.choices), later = split_words(key.later_choices);
     if (std::find(later.begin(), later.end(), value.text) != later.end())
-        fail(308, fmt::format("{} = \"{}\" is not in this version", path, value.text), {},
+        fail(308, fmt::format("{} = \"{}\" is not in this version", path, value.text), key.why,
              fmt::format("one of: {}", fmt::join(choices, ", ")));
     if (std::find(choices.begin(), choices.end(), value.text) == choices.end())
         fail(304, fmt::format("{} must be one of {}, got \"{}\"", path, words_nearest_first(value.text, choices),

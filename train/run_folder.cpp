@@ -52,10 +52,13 @@ std::string time_text(std::chrono::system_clock::time_point time) {
 }
 
 RunFolder::RunFolder(fs::path path, const FileSystem& system)
-    : path_(std::move(path)), system_(system), log_(std::make_unique<AppendFile>(path_ / "log.jsonl", system)) {}
+    : path_(std::move(path)),
+      system_(system),
+      lock_(std::make_unique<RunLock>(path_, system)),
+      log_(std::make_unique<AppendFile>(path_ / "log.jsonl", system)) {}
 
 RunFolder RunFolder::create(const fs::path& parent, const std::string& name, bool name_is_given,
-                            const FileSystem& system) {
+                            const FileSystem& system, const std::function<void(RunFolder&)>& fill) {
     if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
         throw InputError({.id = 304,
                           .what = fmt::format("run.name \"{}\" is no name of a folder", printable(name)),
@@ -73,21 +76,34 @@ RunFolder RunFolder::create(const fs::path& parent, const std::string& name, boo
                               .try_ = fmt::format("another run.name, or bkd train --resume {}", path.string())});
         path = parent / fmt::format("{}-{}", name, suffix);
     }
-    for (const char* inner : {"checkpoints", "models", "eval"}) make_folder(path / inner);
-    RunFolder folder(path, system);
-    write_file_atomically(path / "metrics.csv", std::string(metrics_header) + "\n", Overwrite::no, "table", system);
-    return folder;
+    try {
+        for (const char* inner : {"checkpoints", "models", "eval"}) make_folder(path / inner);
+        RunFolder folder(path, system);
+        write_file_atomically(path / "metrics.csv", std::string(metrics_header) + "\n", Overwrite::no, "table", system);
+        fill(folder);
+        return folder;
+    } catch (...) {
+        fs::remove_all(path, error);
+        throw;
+    }
 }
 
-RunFolder RunFolder::open(const fs::path& path, const FileSystem& system) {
+Json RunFolder::facts_in(const fs::path& path, const FileSystem& system) {
     if (!fs::exists(path / "run.json"))
         throw InputError({.id = 1004,
                           .what = fmt::format("{} is no run folder", printable(path.string())),
                           .at = "option --resume",
                           .why = "it has no run.json"});
+    const std::vector<std::byte> bytes = read_file(path / "run.json", 16 << 20, {}, system);
+    return Json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, (path / "run.json").string());
+}
+
+RunFolder RunFolder::open(const fs::path& path, const FileSystem& system) {
+    facts_in(path, system);
+    RunFolder folder(path, system);
     remove_abandoned_temporaries(path);
     for (const char* inner : {"checkpoints", "models"}) remove_abandoned_temporaries(path / inner);
-    return {path, system};
+    return folder;
 }
 
 fs::path RunFolder::model_path(const std::string& stage, const char* which) const {
@@ -95,12 +111,8 @@ fs::path RunFolder::model_path(const std::string& stage, const char* which) cons
 }
 
 void RunFolder::write_facts(const Json& facts) {
+    lock_->keep();
     write_file_atomically(path_ / "run.json", facts.dump() + "\n", Overwrite::yes, "run facts", system_);
-}
-
-Json RunFolder::read_facts() const {
-    const std::vector<std::byte> bytes = read_file(path_ / "run.json", 16 << 20, {}, system_);
-    return Json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, (path_ / "run.json").string());
 }
 
 void RunFolder::write_recipe(const std::string& text) {
@@ -114,10 +126,14 @@ void RunFolder::log(const char* type, const Json::Object& members) {
                       {"seg", segment_},
                       {"type", type}};
     line.insert(line.end(), members.begin(), members.end());
+    lock_->keep();
     log_->write_line(Json(std::move(line)).dump());
 }
 
-void RunFolder::add_metrics_row(const std::string& row) { AppendFile(path_ / "metrics.csv", system_).write_line(row); }
+void RunFolder::add_metrics_row(const std::string& row) {
+    lock_->keep();
+    AppendFile(path_ / "metrics.csv", system_).write_line(row);
+}
 
 void RunFolder::cut_metrics(std::int64_t global_step) {
     const std::vector<std::byte> bytes = read_file(path_ / "metrics.csv", 64 << 20, {}, system_);
@@ -137,6 +153,7 @@ void RunFolder::cut_metrics(std::int64_t global_step) {
 }
 
 void RunFolder::write_checkpoint(const Checkpoint& checkpoint, std::int64_t keep_last, std::int64_t keep_every) {
+    lock_->keep();
     const fs::path path = path_ / "checkpoints" / checkpoint_name(checkpoint);
     write_file_atomically(path, checkpoint_bytes(checkpoint), Overwrite::yes, "checkpoint", system_);
     const std::vector<fs::path> all = checkpoints();

@@ -3,10 +3,11 @@
 // models/). All but the log and the table are replaced as a whole.
 //
 // The log of a run that was interrupted, without the records whose step is after the one it was taken up at, equals
-// that of an uninterrupted run but for times, rates, segments and the types run, resume, warn, end.
+// that of an uninterrupted run but for times, rates, segments and the types run, resume, warn, signal, end.
 #include "engine/file.h"
 #include "engine/json.h"
 #include "train/checkpoint.h"
+#include "train/run_lock.h"
 
 #include <chrono>
 #include <functional>
@@ -16,17 +17,23 @@ namespace bkd {
 
 class RunFolder {
 public:
-    // mkdir is the claim. A name that the user gave must be free: E1001; else "-2", "-3" ... is appended.
+    // mkdir is the claim. A name that the user gave must be free: E1001; else "-2", "-3" ... is appended. `fill` writes
+    // what makes it a run, run.json; if that fails the folder is gone again and its name free.
     static RunFolder create(const std::filesystem::path& parent, const std::string& name, bool name_is_given,
-                            const FileSystem& system);
-    // E1004 if there is no run in it.
+                            const FileSystem& system, const std::function<void(RunFolder&)>& fill);
+    // Locked while the object lives. E1004 if there is no run in it, E1002 if another process works on it.
     static RunFolder open(const std::filesystem::path& path, const FileSystem& system);
+    // run.json of a run that another process may be working on; E1004.
+    static Json facts_in(const std::filesystem::path& path, const FileSystem& system);
 
     const std::filesystem::path& path() const { return path_; }
     std::filesystem::path model_path(const std::string& stage, const char* which) const;  // "last", "best"
 
+    // All writing below gives E1003 where another process has taken the run over; keep_lock() does nothing else.
+    void keep_lock() { lock_->keep(); }
+    const std::string& lock_taken_from() const { return lock_->taken_from(); }
+
     void write_facts(const Json& facts);  // run.json
-    Json read_facts() const;
     void write_recipe(const std::string& text);
     // One line of log.jsonl: t, up, seg, type, then `members`.
     void log(const char* type, const Json::Object& members);
@@ -49,6 +56,7 @@ private:
 
     std::filesystem::path path_;
     FileSystem system_;
+    std::unique_ptr<RunLock> lock_;  // before the log, whose opening cuts off an unfinished line
     std::unique_ptr<AppendFile> log_;
     std::int64_t segment_ = 1;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

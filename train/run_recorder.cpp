@@ -1,6 +1,6 @@
 #include "train/run_recorder.h"
 
-#include "train/network_factory.h"
+#include "train/model_network.h"
 
 #include "engine/model_file.h"
 
@@ -65,6 +65,7 @@ double RunRecorder::seconds_left(const StageRun& run) const {
 
 void RunRecorder::step_ended(StageRun& run, const StepReport* report) {
     stage_step_ = run.steps_done();
+    folder_.keep_lock();
     if (report != nullptr) {
         images_per_second_ = report->images_per_second;
         Json::Object parts;
@@ -124,16 +125,30 @@ void RunRecorder::epoch_ended(StageRun& run, const EpochReport& report) {
     narrator_.line(epoch_line(report, seconds_left(run)));
     // The best model is on the disk before a checkpoint says which epoch it is of.
     if (report.is_best) write_model(run, *run.best_result(), "best", report.epoch);
+    folder_.log("checkpoint", {{"path", write_checkpoint(run)}, {"step", global_step()}});
+    folder_.sync_log();
+    if (run.is_done() && report.metrics) summaries_.push_back({stage, report.epoch, *report.metrics, run.best()});
+}
 
+std::string RunRecorder::write_checkpoint(StageRun& run) {
     Checkpoint checkpoint{.stage_index = static_cast<std::int64_t>(index_of(run.stage())),
                           .global_step = global_step(),
+                          .run = run_facts.at("id").text(),
                           .config_hash = run_.config_hash};
     run.save(checkpoint);
     folder_.write_checkpoint(checkpoint, run_.recipe.integer("checkpoint.keep_last"),
                              run_.recipe.integer("checkpoint.keep_every"));
-    folder_.log("checkpoint", {{"path", "checkpoints/" + checkpoint_name(checkpoint)}, {"step", global_step()}});
-    folder_.sync_log();
-    if (run.is_done() && report.metrics) summaries_.push_back({stage, report.epoch, *report.metrics, run.best()});
+    checkpoint_step_ = checkpoint.global_step;
+    return "checkpoints/" + checkpoint_name(checkpoint);
+}
+
+// No record "checkpoint": an uninterrupted run has none here.
+void RunRecorder::interrupted(StageRun& run) {
+    const std::string signal = options_.stop_signal();
+    if (checkpoint_step_ != global_step()) write_checkpoint(run);
+    folder_.log("signal", {{"sig", signal}, {"action", "checkpoint and stop"}, {"step", global_step()}});
+    narrator_.line(fmt::format("stopped by {} after {} steps of stage {}; to go on: bkd train --resume {}", signal,
+                               run.steps_done(), run.stage().name, folder_.path().string()));
 }
 
 void RunRecorder::stage_ended(StageRun& run, const StageResult& result) {
@@ -189,12 +204,13 @@ void RunRecorder::write_model(StageRun& run, const StageResult& result, const ch
                      options_.system);
 }
 
-void RunRecorder::write_facts(const char* state, const InputError* error) {
+void RunRecorder::write_facts(const char* state, const Json& error) {
     Json now = run_facts;
     now.set("state", state);
     now.set("step", global_step());
-    if (error != nullptr) now.set("error", Json::Object{{"id", error->id()}, {"what", error->parts().what}});
-    if (std::string_view(state) != "running") now.set("end", time_text(std::chrono::system_clock::now()));
+    if (!error.is_null()) now.set("error", error);
+    const std::string_view now_is = state;
+    if (now_is != "created" && now_is != "running") now.set("end", time_text(std::chrono::system_clock::now()));
     now.set("results", results_);
     folder_.write_facts(now);
 }
@@ -202,29 +218,6 @@ void RunRecorder::write_facts(const char* state, const InputError* error) {
 void RunRecorder::keep_results(const Json& earlier, std::int64_t stages) {
     for (const Json& result : earlier.elements())
         if (static_cast<std::int64_t>(results_.size()) < stages) results_.push_back(result);
-}
-
-StageResult read_stage_result(const std::filesystem::path& path, const Network* expected, const std::string& asked_by) {
-    const ModelFile file = read_model_file(path, {}, asked_by);
-    if (expected != nullptr) {
-        std::vector<ExpectedTensor> tensors;
-        for (const Parameter& p : expected->parameters().all()) {
-            const Shape shape = p.file_shape();
-            tensors.push_back({p.name, {}});
-            for (int i = 0; i < shape.rank(); ++i) tensors.back().shape.push_back(shape[i]);
-        }
-        check_tensors(file.tensors, tensors);
-    }
-    check_values(file.tensors);
-    StageResult result{.name = path.string()};
-    for (const StoredTensor& stored : file.tensors.tensors)
-        if (stored.type == ElementType::f32)
-            result.weights[stored.name] = {stored.shape, file.tensors.values<float>(stored)};
-    if (file.facts) {
-        result.class_names = file.facts->classes;
-        result.class_counts = file.facts->class_counts;
-    }
-    return result;
 }
 
 }

@@ -24,12 +24,14 @@ public:
     void epoch_ended(StageRun& run, const EpochReport& report) override;
     void stage_ended(StageRun& run, const StageResult& result) override;
     bool should_stop() override { return options_.should_stop && options_.should_stop(); }
+    bool is_interrupted() override { return options_.stop_signal && options_.stop_signal() != nullptr; }
+    void interrupted(StageRun& run) override;
 
     // What was done before the checkpoint that training goes on from.
     void go_on_from(const Checkpoint& checkpoint);
     void warn(const std::string& text);
-    // run.json: state "running", "stopped", "failed", "done".
-    void write_facts(const char* state, const InputError* error = nullptr);
+    // run.json: state "running", "stopped", "failed", "done"; of a failure its id and what it was.
+    void write_facts(const char* state, const Json& error = {});
     // Results of the stages before the one that goes on.
     void keep_results(const Json& earlier, std::int64_t stages);
     const std::vector<StageSummary>& summaries() const { return summaries_; }
@@ -37,6 +39,7 @@ public:
     Json run_facts{};  // run.json's, what does not change
 
 private:
+    std::string write_checkpoint(StageRun& run);  // its path within the folder
     void write_model(StageRun& run, const StageResult& result, const char* which, std::int64_t epoch);
     void log_evaluation(const StageRun& run, const EpochReport& report);
     double seconds_left(const StageRun& run) const;
@@ -50,13 +53,11 @@ private:
     std::vector<StageSummary> summaries_;
     Json::Array results_;
     std::int64_t base_step_ = 0, stage_step_ = 0;
+    std::int64_t checkpoint_step_ = -1;  // of the last one written
     std::chrono::steady_clock::time_point epoch_start_{}, stage_start_{};
     std::int64_t stage_first_step_ = 0;
     double images_per_second_ = 0;
     ProgressState progress_;
 };
-
-// A model file as what stages start from and companions are. `expected`, if there is one, must fit: E0411 to E0414.
-StageResult read_stage_result(const std::filesystem::path& path, const Network* expected, const std::string& asked_by);
 
 }

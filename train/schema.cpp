@@ -174,6 +174,23 @@ std::string suggest_key(std::string_view path) {
     return nearest.starts_with("one of") ? nearest : fmt::format("stages.{}.{}", stage, nearest);
 }
 
+std::vector<std::string> keys_meant_by(std::string_view word) {
+    std::string name = lower_case(word);
+    std::replace(name.begin(), name.end(), '-', '_');
+    if (find_key(name) != nullptr) return {name};
+    if (const std::string_view alias = key_with_alias(name); !alias.empty()) return {std::string(alias)};
+    std::vector<std::string> found = keys_in_other_tables(name);
+    // Short words are near too many.
+    if (found.empty() && name.size() >= 4) {
+        std::vector<std::string> parts;
+        for (const Key& key : schema()) parts.emplace_back(last_part(key.name));
+        if (const std::string nearest = nearest_word(name, parts); !nearest.empty())
+            found = keys_in_other_tables(nearest);
+    }
+    std::erase_if(found, [](const std::string& key) { return find_row(key)->is_later; });
+    return found;
+}
+
 std::string key_help(std::string_view path) {
     const Key* key = find_row(path);
     if (key == nullptr) key = find_key(path);

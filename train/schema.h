@@ -57,6 +57,9 @@ StagePath split_stage(std::string_view path);
 // What to write instead of a path that is no key: the nearest key, or the keys of its table.
 std::string suggest_key(std::string_view path);
 
+// The keys that a word without its table means: "epochs" -> train.epochs, "batch-size" -> batch.size. Empty: none.
+std::vector<std::string> keys_meant_by(std::string_view word);
+
 // Text of `bkd help KEY`; InputError E0201 for what is no key (its `try` is the suggestion).
 std::string key_help(std::string_view path);
 

@@ -16,9 +16,9 @@ Stage start_of(const Companion& spec) {
     return stage;
 }
 
-// A file knows which classes it was trained on; a stage of this run is on the same ones.
-void check_same_classes(const Companion& spec, const StageResult& source, const Training& training) {
-    const ImageSet& train = training.splits.at("train").set();
+}
+
+void check_same_classes(const Companion& spec, const StageResult& source, const ImageSet& train) {
     if (!spec.classes.empty()) return;
     if (!source.class_names.empty() && source.class_names != train.class_names)
         throw InputError({.id = 305,
@@ -38,8 +38,6 @@ void check_same_classes(const Companion& spec, const StageResult& source, const 
                           .try_ = "train a teacher on this data: leave teacher.file out"});
 }
 
-}
-
 OpenCompanion::OpenCompanion(const Training& training, const Stage& stage, const Companion& spec, Network& trained,
                              std::int64_t classes, const FindResult& find)
     : spec_(spec) {
@@ -50,7 +48,7 @@ OpenCompanion::OpenCompanion(const Training& training, const Stage& stage, const
     Parameters& own = network_->parameters();
     own.materialise(ctx, training.seed, fmt::format("{}/{}", stage.name, spec.name));
     if (!follows) {
-        check_same_classes(spec, find(spec.from), training);
+        check_same_classes(spec, find(spec.from), training.splits.at("train").set());
         apply_start_rules(ctx, start_of(spec), *network_, find);
     } else {
         for (Parameter& p : own.all()) {

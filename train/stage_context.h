@@ -41,6 +41,9 @@ private:
     std::vector<std::pair<Tensor, Tensor>> followed_;  // own and trained parameters
 };
 
+// A model file knows which classes it was trained on, and how many images of each: E0305 where the run's differ.
+void check_same_classes(const Companion& companion, const StageResult& source, const ImageSet& train);
+
 class StageContext {
 public:
     StageContext(const Training& training, const Stage& stage, const FindResult& find);

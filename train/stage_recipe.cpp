@@ -1,5 +1,9 @@
 #include "train/stage_recipe.h"
 
+#include "train/recipe_check.h"
+
+#include <algorithm>
+
 namespace bkd {
 namespace {
 
@@ -60,6 +64,21 @@ void complete_from_recipe(Stage& stage, const Recipe& recipe) {
     if (own("freeze"))
         for (const std::string& prefix : r.texts("freeze"))
             stage.train.push_back({.take = prefix + "*", .frozen = true});
+}
+
+std::vector<Stage> complete_stages(const Method& method, const Recipe& recipe) {
+    std::vector<Stage> stages = method.stages();
+    std::vector<std::string> names;
+    for (Stage& stage : stages) {
+        complete_from_recipe(stage, recipe);
+        names.push_back(stage.name);
+    }
+    // A companion that comes from a file is a stage that was left out.
+    for (const Stage& stage : stages)
+        for (const Companion& companion : stage.companions)
+            if (std::ranges::find(names, companion.name) == names.end()) names.insert(names.begin(), companion.name);
+    check_stages(recipe, names);
+    return stages;
 }
 
 }

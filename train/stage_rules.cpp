@@ -42,6 +42,35 @@ std::vector<std::string> names_of(const Parameters& parameters, bool with_buffer
     return names;
 }
 
+std::vector<std::string> batch_norms_of(const Parameters& parameters) {
+    std::vector<std::string> layers;
+    for (const Parameter& p : parameters.all())
+        if (p.is_buffer && p.name.ends_with(statistics))
+            layers.push_back(p.name.substr(0, p.name.size() - statistics.size()));
+    return layers;
+}
+
+void check_start_rules(const Stage& stage, const Parameters& parameters) {
+    check_all_used(311, stage, "start", stage.start, names_of(parameters, true));
+    for (const Parameter& p : parameters.all())
+        if (last_match(stage.start, p.name) == stage.start.size())
+            fail(311, stage, fmt::format("no start rule covers tensor \"{}\"", p.name),
+                 "every tensor starts fresh, from a stage, or from a file");
+}
+
+void check_train_rules(const Stage& stage, const Parameters& parameters) {
+    check_all_used(305, stage, "train", stage.train, names_of(parameters, false));
+}
+
+void check_batch_norm_rules(const Stage& stage, const std::vector<std::string>& layers) {
+    if (layers.empty()) return;
+    check_all_used(305, stage, "batch_norm", stage.batch_norm, layers);
+    for (const std::string& layer : layers)
+        if (last_match(stage.batch_norm, layer) == stage.batch_norm.size())
+            fail(305, stage, fmt::format("no batch_norm rule covers layer \"{}\"", layer),
+                 "whether statistics move is never implied");
+}
+
 void start_one(const Context& ctx, const Stage& stage, const StartRule& rule, Network& network, Parameter& p,
                const FindResult& find) {
     const StageResult& source = find(rule.from);
@@ -67,19 +96,22 @@ void add_trained_states(const Stage& stage, Network& network, const std::functio
                 {.name = "state." + state.name, .shape = shape_of(state), .init = Init::constant(state.initial)});
 }
 
+void check_rules(const Stage& stage, const Network& network) {
+    check_start_rules(stage, network.parameters());
+    check_train_rules(stage, network.parameters());
+    check_batch_norm_rules(stage, batch_norms_of(network.parameters()));
+}
+
 void apply_start_rules(const Context& ctx, const Stage& stage, Network& network, const FindResult& find) {
-    check_all_used(311, stage, "start", stage.start, names_of(network.parameters(), true));
+    check_start_rules(stage, network.parameters());
     for (Parameter& p : network.parameters().all()) {
         const std::size_t rule = last_match(stage.start, p.name);
-        if (rule == stage.start.size())
-            fail(311, stage, fmt::format("no start rule covers tensor \"{}\"", p.name),
-                 "every tensor starts fresh, from a stage, or from a file");
         if (stage.start[rule].from != fresh) start_one(ctx, stage, stage.start[rule], network, p, find);
     }
 }
 
 void apply_train_rules(const Stage& stage, Network& network) {
-    check_all_used(305, stage, "train", stage.train, names_of(network.parameters(), false));
+    check_train_rules(stage, network.parameters());
     for (Parameter& p : network.parameters().all()) {
         if (p.is_buffer) continue;
         const std::size_t i = last_match(stage.train, p.name);
@@ -92,17 +124,10 @@ void apply_train_rules(const Stage& stage, Network& network) {
 }
 
 void apply_batch_norm_rules(const Stage& stage, Network& network) {
-    std::vector<std::string> layers;
-    for (const Parameter& p : network.parameters().all())
-        if (p.is_buffer && p.name.ends_with(statistics))
-            layers.push_back(p.name.substr(0, p.name.size() - statistics.size()));
-    if (layers.empty()) return;
-    check_all_used(305, stage, "batch_norm", stage.batch_norm, layers);
+    const std::vector<std::string> layers = batch_norms_of(network.parameters());
+    check_batch_norm_rules(stage, layers);
     for (const std::string& layer : layers) {
         const std::size_t i = last_match(stage.batch_norm, layer);
-        if (i == stage.batch_norm.size())
-            fail(305, stage, fmt::format("no batch_norm rule covers layer \"{}\"", layer),
-                 "whether statistics move is never implied");
         Parameter& mean = *network.parameters().find(layer + std::string(statistics));
         mean.batch_statistics = stage.batch_norm[i].mode == BatchNormMode::batch;
     }

@@ -16,6 +16,9 @@ using FindResult = std::function<const StageResult&(const std::string& from)>;
 // that have one.
 void add_trained_states(const Stage& stage, Network& network, const std::function<Shape(const State&)>& shape_of);
 
+// What the three below would refuse but for the tensors of `from`; the network needs no memory.
+void check_rules(const Stage& stage, const Network& network);
+
 // Fills a materialised, so fresh, network. Every tensor must be covered by a rule, and every rule cover one.
 void apply_start_rules(const Context& ctx, const Stage& stage, Network& network, const FindResult& find);
 

@@ -34,12 +34,27 @@ StageRun::StageRun(const Training& training, const Stage& stage, Method& method,
     const std::int64_t kept = std::clamp<std::int64_t>(steps_per_epoch_, 1, training.log_every);
     losses_ = plain_ctx_.full({kept}, 0);
     loss_images_.reserve(static_cast<std::size_t>(kept));
+    if (training.skips_nonfinite) find_moved_by_forward();
+}
+
+// Running statistics, those of companions that have their own, and states, which a loss may write.
+void StageRun::find_moved_by_forward() {
+    const auto add = [&](const Tensor& memory) {
+        moved_by_forward_.push_back({memory, plain_ctx_.empty(memory.shape(), memory.dtype())});
+    };
+    const auto add_buffers = [&](const Parameters& parameters) {
+        for (const Parameter& p : parameters.all())
+            if (p.is_buffer && !p.frozen) add(p.value);
+    };
+    add_buffers(context_.network().parameters());
+    for (OpenCompanion& companion : context_.companions()) add_buffers(companion.network().parameters());
+    for (const StageContext::OpenState& state : context_.states()) add(state.memory);
 }
 
 void StageRun::begin_epoch() {
     context_.epoch = epochs_done_;
-    epoch_end_ = std::min(done_ + steps_per_epoch_, total_steps_);
-    loss_sum_ = 0, images_ = 0;
+    epoch_end_ = std::min((epochs_done_ + 1) * steps_per_epoch_, total_steps_);
+    if (!is_within_epoch()) loss_sum_ = 0, images_ = 0;
     epoch_start_ = last_report_ = Clock::now();
     images_since_report_ = 0, waited_ = {};
 }
@@ -51,6 +66,7 @@ std::optional<StepReport> StageRun::step() {
     const Progress at{epochs_done_, done_ - epochs_done_ * steps_per_epoch_, done_,
                       static_cast<double>(done_) / static_cast<double>(total_steps_)};
     Step step(context_, training_ctx_, at);
+    for (const Moved& moved : moved_by_forward_) plain_ctx_.elementwise().scale({.x = moved.memory, .y = moved.before});
     const Tensor loss = method_.loss(step);
     BKD_CHECK(loss.count() == 1, "the loss {} of stage {} is not a single number", loss.shape().str(), stage().name);
     if (is_left_out(loss)) {
@@ -80,13 +96,14 @@ void StageRun::next_numbers() {
     plain_ctx_.assign(position_, std::span<const std::int32_t>(position));
 }
 
-// train.nonfinite = skip reads every loss before it may touch the weights.
+// train.nonfinite = skip reads every loss before it may touch the weights, and takes back what the forward pass moved.
 bool StageRun::is_left_out(const Tensor& loss) {
     if (!training_.skips_nonfinite) return false;
     if (std::isfinite(plain_ctx_.item(loss))) {
         skipped_in_a_row_ = 0;
         return false;
     }
+    for (const Moved& moved : moved_by_forward_) plain_ctx_.elementwise().scale({.x = moved.before, .y = moved.memory});
     ++skipped_;
     if (++skipped_in_a_row_ > 10)
         fail_number(901, "loss was not finite in more than 10 steps in a row", done_, "train.nonfinite = \"skip\"");
@@ -133,8 +150,8 @@ void StageRun::check_losses() {
 
 void StageRun::fail_number(int id, const std::string& what, std::int64_t step, const std::string& why) const {
     throw InputError({.id = id,
-                      .what = fmt::format("{} at stage {}, epoch {}, step {}", what, stage().name, epochs_done_ + 1,
-                                          step - epochs_done_ * steps_per_epoch_ + 1),
+                      .what = fmt::format("{} at stage {}, epoch {}, step {}", what, stage().name,
+                                          step / steps_per_epoch_ + 1, step % steps_per_epoch_ + 1),
                       .at = fmt::format("stage {}, learning rate {}", stage().name, learning_rate_),
                       .why = why,
                       .try_ = "a lower optim.lr, or a longer schedule.warmup_epochs"});

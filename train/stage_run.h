@@ -45,16 +45,19 @@ public:
     std::int64_t steps_done() const { return done_; }
     bool is_done() const { return epochs_done_ >= epochs_; }
     bool is_epoch_done() const { return done_ >= epoch_end_; }
+    bool is_within_epoch() const { return done_ > epochs_done_ * steps_per_epoch_; }
     double learning_rate() const { return learning_rate_; }
 
     void begin() { method_.begin(context_); }
-    void begin_epoch();
+    void begin_epoch();  // also of one that a checkpoint was written within
     // A report where the step was read back: InputError E0901 for a loss that is not finite, E0902 for one that
     // diverges.
     std::optional<StepReport> step();
     EpochReport end_epoch();
 
+    // After any step; E0901 and E0902 as step(), so that no checkpoint holds a training that has failed.
     void save(Checkpoint& checkpoint);
+    // E1005 if the checkpoint is of another network or length of an epoch.
     void restore(const Checkpoint& checkpoint);
     // The inference network as it is now: finished with the first of Finish::values.
     StageResult result();
@@ -70,6 +73,7 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
     using VisitTensor = std::function<void(const std::string& name, const Parameter& as, const Tensor& memory)>;
+    void find_moved_by_forward();
     void next_numbers();
     bool is_left_out(const Tensor& loss);
     void update(const Tensor& loss, Step& step);
@@ -81,6 +85,7 @@ private:
     Network& inference();
     void judge(const Metrics& metrics, EpochReport& report);
     void visit_tensors(const VisitTensor& visit);
+    // `step` of the stage, from 0.
     [[noreturn]] void fail_number(int id, const std::string& what, std::int64_t step, const std::string& why) const;
 
     const Training& training_;
@@ -99,6 +104,11 @@ private:
     // Numbers of a step, in device memory.
     Tensor learning_rate_memory_, position_;
     double learning_rate_ = 0;
+    // train.nonfinite = skip: what a forward pass may move, with copies to undo it. Else empty.
+    struct Moved {
+        Tensor memory, before;
+    };
+    std::vector<Moved> moved_by_forward_;
     // Losses since the last look, on the device, with the images behind each.
     Tensor losses_;
     std::vector<std::int64_t> loss_images_;

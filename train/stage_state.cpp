@@ -22,12 +22,15 @@ void StageRun::visit_tensors(const VisitTensor& visit) {
 }
 
 void StageRun::save(Checkpoint& checkpoint) {
+    check_losses();
     checkpoint.stage = stage().name;
     checkpoint.epochs_done = epochs_done_;
     checkpoint.steps_done = done_;
     checkpoint.batches_tracked = context_.network().parameters().batches_tracked;
     checkpoint.steps_above = steps_above_;
     checkpoint.skipped = skipped_;
+    checkpoint.skipped_in_a_row = skipped_in_a_row_;
+    if (is_within_epoch()) checkpoint.loss_sum = loss_sum_, checkpoint.images = images_;
     checkpoint.best = best_;
     checkpoint.seed = training_.seed;
     visit_tensors([&](const std::string& name, const Parameter& as, const Tensor& memory) {
@@ -36,6 +39,16 @@ void StageRun::save(Checkpoint& checkpoint) {
 }
 
 void StageRun::restore(const Checkpoint& checkpoint) {
+    const std::int64_t first = checkpoint.epochs_done * steps_per_epoch_, steps = checkpoint.steps_done;
+    // A stage of few steps ends within its last epoch; one of more epochs than before goes on from its old end.
+    if (checkpoint.epochs_done < 0 || checkpoint.epochs_done > epochs_ || steps > total_steps_ ||
+        steps < std::min(first, total_steps_) || steps > first + steps_per_epoch_)
+        throw InputError(
+            {.id = 1005,
+             .what = fmt::format("checkpoint of stage {} has {} epochs and {} steps done, of {} epochs of "
+                                 "{} steps",
+                                 checkpoint.stage, checkpoint.epochs_done, steps, epochs_, steps_per_epoch_),
+             .why = "it belongs to another training"});
     visit_tensors([&](const std::string& name, const Parameter& as, const Tensor& memory) {
         const auto found = checkpoint.tensors.find(name);
         if (found == checkpoint.tensors.end() || !fits(as, found->second))
@@ -51,6 +64,9 @@ void StageRun::restore(const Checkpoint& checkpoint) {
     context_.network().parameters().batches_tracked = checkpoint.batches_tracked;
     steps_above_ = checkpoint.steps_above;
     skipped_ = checkpoint.skipped;
+    skipped_in_a_row_ = checkpoint.skipped_in_a_row;
+    loss_sum_ = checkpoint.loss_sum, images_ = checkpoint.images;
+    if (done_ > 0) learning_rate_ = schedule_.at((done_ - 1) / steps_per_epoch_ + stage().index_base, done_ - 1);
     best_ = checkpoint.best;
     for (FeedSource& feed : context_.feeds()) feed.seek(done_);
 }

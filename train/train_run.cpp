@@ -3,6 +3,7 @@
 
 #include "data/dataset.h"
 #include "train/recipe_check.h"
+#include "train/resume_check.h"
 #include "train/run_recorder.h"
 #include "train/stage_recipe.h"
 
@@ -46,7 +47,7 @@ public:
         : recipe_(recipe),
           data_(open_run_data(recipe)),
           method_(make_method(recipe.text("method.name"), {recipe, data_.counts()})),
-          stages_(complete_stages()),
+          stages_(complete_stages(*method_, recipe)),
           make_network_(network_factory(network_options(recipe, data_))),
           runtime_(options.device, {.threads = options.threads}),
           training_{.runtime = runtime_, .splits = splits_, .make_network = make_network_} {
@@ -57,6 +58,7 @@ public:
         splits_.add(ctx, "test", data_.test, data_.mean, data_.deviation);
         if (data_.validation) splits_.add(ctx, "validation", *data_.validation, data_.mean, data_.deviation);
         splits_.at(training_.eval_split);  // there is one of that name
+        for (const Stage& stage : stages_) check_stage(stage);
     }
 
     RecordedRun recorded() const { return {recipe_, data_, stages_, recipe_.text("method.name"), recipe_.hash()}; }
@@ -68,9 +70,7 @@ public:
         Trainer trainer(training_, stages_, *method_, recorder, [&](const Stage& stage) {
             return make_method(stage.method, {recipe_, data_.counts(), stage.name});
         });
-        trainer.read_file = [&](const std::string& path) {
-            return read_stage_result(path, make_network_(data_.train.classes(), {}).get(), path);
-        };
+        trainer.read_file = [&](const std::string& path) { return files_.at(path); };
         trainer.read_best = [&](const Stage& stage) { return best_of(stage, folder); };
         for (std::int64_t i = 0; from != nullptr && i < from->stage_index; ++i) {
             const Stage& stage = stages_[static_cast<std::size_t>(i)];
@@ -83,22 +83,6 @@ public:
     }
 
 private:
-    std::vector<Stage> complete_stages() const {
-        std::vector<Stage> stages = method_->stages();
-        std::vector<std::string> names;
-        for (Stage& stage : stages) {
-            complete_from_recipe(stage, recipe_);
-            names.push_back(stage.name);
-        }
-        // A companion that comes from a file is a stage that was left out.
-        for (const Stage& stage : stages)
-            for (const Companion& companion : stage.companions)
-                if (std::ranges::find(names, companion.name) == names.end())
-                    names.insert(names.begin(), companion.name);
-        check_stages(recipe_, names);
-        return stages;
-    }
-
     void fill_training() {
         training_.seed = static_cast<std::uint64_t>(recipe_.integer("run.seed"));
         recipe_.text("run.deterministic");
@@ -113,6 +97,28 @@ private:
         training_.divergence_steps = recipe_.integer("train.divergence.for_steps");
         if (recipe_.is_set("train.divergence.loss_above"))
             training_.divergence_above = recipe_.number("train.divergence.loss_above");
+    }
+
+    // All that opening the stage would refuse and that does not hang on another stage's training: a run that cannot go
+    // through is told before its folder is made. Reads the model files that it names.
+    void check_stage(const Stage& stage) {
+        const auto read = [&](const std::string& path) -> const StageResult& {
+            auto found = files_.find(path);
+            if (found == files_.end()) {
+                const std::unique_ptr<Network> plain = make_network_(data_.train.classes(), {});
+                found = files_.emplace(path, read_stage_result(path, &plain->parameters(), path)).first;
+            }
+            return found->second;
+        };
+        const std::vector<std::int32_t>& classes = stage.feeds.front().sampler.classes;
+        const auto count = classes.empty() ? data_.train.classes() : static_cast<std::int64_t>(classes.size());
+        const std::unique_ptr<Network> network = make_network_(count, stage.parts);
+        add_trained_states(stage, *network, [](const State&) { return Shape{1}; });
+        check_rules(stage, *network);
+        for (const StartRule& rule : stage.start)
+            if (is_model_file(rule.from)) read(rule.from);
+        for (const Companion& companion : stage.companions)
+            if (is_model_file(companion.from)) check_same_classes(companion, read(companion.from), data_.train);
     }
 
     std::optional<StageResult> best_of(const Stage& stage, const RunFolder& folder) const {
@@ -131,10 +137,22 @@ private:
     Runtime runtime_;
     Splits splits_;
     Training training_;
+    std::map<std::string, StageResult> files_{};  // that stages start from and companions are, by path
 };
 
-RunResult finish(OpenRun& run, RunRecorder& recorder, RunFolder& folder, const Checkpoint* from) {
+// Says in run.json and the log how the run failed. Where that fails, too (a full disk), the error itself still counts.
+void write_failure(RunRecorder& recorder, RunFolder& folder, const std::string& id, const std::string& what) {
     try {
+        recorder.write_facts("failed", Json::Object{{"id", id}, {"what", what}});
+        folder.log("end", {{"state", "failed"}, {"id", id}, {"step", recorder.global_step()}});
+    } catch (...) {}
+}
+
+// From `start`, which says that the run begins, to its end, whatever that is.
+RunResult finish(OpenRun& run, RunRecorder& recorder, RunFolder& folder, const Checkpoint* from,
+                 const std::function<void()>& start) {
+    try {
+        start();
         const bool is_done = run.train(recorder, folder, from);
         const char* state = is_done ? "done" : "stopped";
         recorder.write_facts(state);
@@ -142,10 +160,13 @@ RunResult finish(OpenRun& run, RunRecorder& recorder, RunFolder& folder, const C
         folder.sync_log();
         return {folder.path(), is_done ? RunResult::State::done : RunResult::State::stopped, recorder.summaries()};
     } catch (const InputError& error) {
-        if (error.exit_code() != 6) {  // else nothing can be written
-            recorder.write_facts("failed", &error);
-            folder.log("end", {{"state", "failed"}, {"id", error.id()}, {"step", recorder.global_step()}});
-        }
+        write_failure(recorder, folder, error.id(), error.parts().what);
+        throw;
+    } catch (const std::bad_alloc&) {
+        write_failure(recorder, folder, "E0701", "the machine has no memory left");
+        throw;
+    } catch (const std::exception& error) {
+        write_failure(recorder, folder, "E7000", error.what());
         throw;
     }
 }
@@ -168,79 +189,99 @@ Json first_facts(const Recipe& recipe, const OpenRun& run, const RunFolder& fold
                         {"segments", std::int64_t{1}}};
 }
 
-void log_start(RunFolder& folder, const Json& facts, bool is_new) {
+// Of this process: a run may be taken up by another version, on another machine.
+struct Process {
+    std::string version, commit, device;
+};
+
+void log_start(RunFolder& folder, const Json& facts, const Process& process) {
     folder.log("run", {{"schema", "bkd.log/1"},
                        {"id", facts.at("id")},
                        {"config_hash", facts.at("config_hash")},
                        {"seed", facts.at("seed")},
-                       {"version", facts.at("version")},
-                       {"commit", facts.at("commit")},
-                       {"device", facts.at("device")}});
-    if (is_new) folder.log("data", facts.at("data").members());
+                       {"version", process.version},
+                       {"commit", process.commit},
+                       {"device", process.device}});
 }
 
-void narrate_start(Narrator& narrator, const Json& facts, const Recipe& recipe, const OpenRun& run,
+void narrate_start(Narrator& narrator, const Process& process, const Recipe& recipe, const OpenRun& run,
                    const RunFolder& folder) {
-    narrator.line(fmt::format("bkd {} ({})  {}  seed {}  deterministic={}", facts.at("version").text(),
-                              facts.at("commit").text(), facts.at("device").text(), facts.at("seed").integer(),
-                              facts.at("deterministic").text()));
+    narrator.line(fmt::format("bkd {} ({})  {}  seed {}  deterministic={}", process.version, process.commit,
+                              process.device, recipe.integer("run.seed"), recipe.text("run.deterministic")));
     narrator.line(fmt::format("recipe   {}  -> {}", recipe.name(), folder.path().string()));
     narrator.line("data     " + run.data().description);
     for (const std::string& warning : recipe.warnings) narrator.warning(warning);
 }
 
-// What --resume may change: nothing that decides results, but for more epochs.
-void check_changes(const Recipe& then, const Recipe& now) {
-    for (const auto& [path, leaf] : now.leaves()) {
-        const Leaf* before = then.find(path);
-        if (leaf.key->effect != KeyEffect::result || (before != nullptr && before->value == leaf.value)) continue;
-        const auto* more = std::get_if<std::int64_t>(&leaf.value);
-        const auto* had = before == nullptr ? nullptr : std::get_if<std::int64_t>(&before->value);
-        if (leaf.key->resume == KeyResume::free) continue;
-        if (leaf.key->resume == KeyResume::upwards && more != nullptr && had != nullptr && *more > *had) continue;
-        throw InputError({.id = 1005,
-                          .what = fmt::format("{} cannot change on resume: {} was {}", path, value_text(leaf.value),
-                                              before == nullptr ? "unset" : value_text(before->value)),
-                          .at = leaf.provenance,
-                          .why = "it decides results: the run would be neither the old nor a new one"});
-    }
+Json without(const Json& object, std::initializer_list<std::string_view> keys) {
+    Json::Object kept;
+    for (const Json::Member& member : object.members())
+        if (std::ranges::find(keys, member.first) == keys.end()) kept.push_back(member);
+    return kept;
+}
+
+// While a run's recipe changes, both hashes stand in run.json: an end between the two files leaves a run.
+bool is_recipe_of(const Recipe& recipe, const Json& facts) {
+    const Json* next = facts.find("next_config_hash");
+    return recipe.hash() == facts.at("config_hash").text() || (next != nullptr && recipe.hash() == next->text());
+}
+
+void change_recipe(RunFolder& folder, Json& facts, const Recipe& recipe) {
+    if (facts.at("config_hash").text() == recipe.hash()) return;
+    facts.set("next_config_hash", recipe.hash());
+    folder.write_facts(facts);
+    folder.write_recipe(recipe.print());
+    facts = without(facts, {"next_config_hash"});
+    facts.set("config_hash", recipe.hash());
 }
 
 }
 
 RunResult train_run(const Recipe& recipe, const RunOptions& options, Narrator& narrator) {
     OpenRun run(recipe, options);
+    const RecordedRun recorded = run.recorded();
     const bool is_named = recipe.is_set("run.name");
     const std::string name =
         is_named ? recipe.text("run.name") : fmt::format("{}-s{}", recipe.name(), recipe.integer("run.seed"));
-    RunFolder folder = RunFolder::create(recipe.text("run.dir"), name, is_named, options.system);
-    folder.write_recipe(recipe.print());
-    const RecordedRun recorded = run.recorded();
+    Json facts;
+    RunFolder folder =
+        RunFolder::create(recipe.text("run.dir"), name, is_named, options.system, [&](RunFolder& created) {
+            created.write_recipe(recipe.print());
+            RunRecorder first(recorded, created, options, narrator);
+            first.run_facts = facts = first_facts(recipe, run, created, options);
+            first.write_facts("created");
+        });
     RunRecorder recorder(recorded, folder, options, narrator);
-    recorder.run_facts = first_facts(recipe, run, folder, options);
-    recorder.write_facts("created");
-    log_start(folder, recorder.run_facts, true);
-    narrate_start(narrator, recorder.run_facts, recipe, run, folder);
-    return finish(run, recorder, folder, nullptr);
+    recorder.run_facts = facts;
+    return finish(run, recorder, folder, nullptr, [&] {
+        const Process process{options.version, options.commit, run.runtime().backend->description()};
+        log_start(folder, facts, process);
+        folder.log("data", facts.at("data").members());
+        narrate_start(narrator, process, recipe, run, folder);
+    });
 }
 
 RunResult resume_run(const std::filesystem::path& path, const std::vector<std::string>& overrides,
                      const RunOptions& options, Narrator& narrator) {
-    RunFolder folder = RunFolder::open(path, options.system);
-    Json facts = folder.read_facts();
+    Json facts = RunFolder::facts_in(path, options.system);
     const std::string recipe_path = std::filesystem::absolute(path / "recipe.toml").string();
     const Recipe then = load_recipe(recipe_path, {}, options.recipes);
-    if (then.hash() != facts.at("config_hash").text())
+    if (!is_recipe_of(then, facts))
         throw InputError({.id = 1005,
                           .what = "recipe.toml is not the one the run was started with",
                           .at = recipe_path,
                           .why = "its hash differs from that in run.json"});
     const Recipe recipe = load_recipe(recipe_path, overrides, options.recipes);
     check_changes(then, recipe);
-    if (facts.at("state").text() == "done" && recipe.hash() == then.hash()) {
+    if (facts.at("state").text() == "done" && recipe.hash() == facts.at("config_hash").text()) {
         narrator.line(fmt::format("{} is finished: nothing to do", path.string()));
         return {path, RunResult::State::nothing_to_do, {}};
     }
+    RunFolder folder = RunFolder::open(path, options.system);
+    if (RunFolder::facts_in(path, options.system) != facts)
+        throw InputError({.id = 1002,
+                          .what = fmt::format("another process has just worked on run {}", printable(path.string())),
+                          .try_ = "the same command again"});
     OpenRun run(recipe, options);
     if (run.data().fingerprint != facts.at("data").at("sha256").text())
         throw InputError({.id = 1005,
@@ -251,27 +292,35 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
     const RecordedRun recorded = run.recorded();
     RunRecorder recorder(recorded, folder, options, narrator);
     const std::int64_t segment = facts.at("segments").integer() + 1;
-    facts.set("segments", segment);
-    facts.set("config_hash", recipe.hash());
     folder.set_segment(segment);
-    if (recipe.hash() != then.hash()) folder.write_recipe(recipe.print());
-    const std::optional<Checkpoint> from =
+    if (!folder.lock_taken_from().empty())
+        recorder.warn(fmt::format("the run's lock is taken over from {}, which has ended", folder.lock_taken_from()));
+    const std::optional<Checkpoint> found =
         folder.newest_checkpoint([&](const std::string& text) { recorder.warn(text); });
-    if (from) {
+    const Checkpoint* from = found ? &*found : nullptr;
+    const auto seed = static_cast<std::uint64_t>(recipe.integer("run.seed"));
+    if (from != nullptr) check_checkpoint(*from, facts.at("id").text(), seed, run.stages());
+    check_epochs(then, recipe, run.stages(), from);
+
+    change_recipe(folder, facts, recipe);
+    facts.set("segments", segment);
+    recorder.run_facts = without(facts, {"error", "end"});
+    if (from != nullptr) {
         recorder.go_on_from(*from);
         recorder.keep_results(facts.at("results"), from->stage_index);
     }
-    folder.cut_metrics(from ? from->global_step : 0);
-    recorder.run_facts = facts;
-    recorder.write_facts("running");
-    log_start(folder, facts, false);
-    folder.log("resume", {{"from", from ? Json("checkpoints/" + checkpoint_name(*from)) : Json()},
-                          {"step", recorder.global_step()},
-                          {"dropped_bytes", folder.dropped_bytes()}});
-    narrate_start(narrator, facts, recipe, run, folder);
-    narrator.line(from ? fmt::format("resumed from {}", checkpoint_name(*from))
-                       : std::string("no checkpoint yet: from the start"));
-    return finish(run, recorder, folder, from ? &*from : nullptr);
+    return finish(run, recorder, folder, from, [&] {
+        const Process process{options.version, options.commit, run.runtime().backend->description()};
+        recorder.write_facts("running");
+        folder.cut_metrics(recorder.global_step());
+        log_start(folder, facts, process);
+        folder.log("resume", {{"from", from ? Json("checkpoints/" + checkpoint_name(*from)) : Json()},
+                              {"step", recorder.global_step()},
+                              {"dropped_bytes", folder.dropped_bytes()}});
+        narrate_start(narrator, process, recipe, run, folder);
+        narrator.line(from ? fmt::format("resumed from {}", checkpoint_name(*from))
+                           : std::string("no checkpoint yet: from the start"));
+    });
 }
 
 }

@@ -13,6 +13,9 @@ struct RunOptions {
     std::vector<std::string> command{};   // the words of the command line, for the record
     RecipeOptions recipes{};              // for the recipe that is read again on resume
     std::function<bool()> should_stop{};  // asked after each epoch, once its checkpoint is on the disk
+    // Asked after each step: name of the signal ("SIGTERM") that asks the run to end after it, with a checkpoint; null
+    // if there was none.
+    std::function<const char*()> stop_signal{};
     FileSystem system{};
 };
 
@@ -30,13 +33,15 @@ struct RunResult {
     std::vector<StageSummary> stages{};  // those that this call trained to their end
 };
 
-// InputError as of recipes (E03nn), data, E1001 where the run's folder exists, E0901 for numbers that are not finite,
-// E06nn where a file cannot be written; checkpoints and models written before stay whole.
+// InputError as of recipes (E03nn), data and model files named by the recipe: before there is a folder. E1001 where the
+// run's folder exists, E0901 for numbers that are not finite, E06nn where a file cannot be written; checkpoints and
+// models written before stay whole, and run.json says "failed".
 RunResult train_run(const Recipe& recipe, const RunOptions& options, Narrator& narrator);
 
 // From the newest checkpoint that verifies; the first stage anew if there is none. The result has the same bits as an
-// uninterrupted run on the same machine. `overrides` may change what cannot change results, and train.epochs upwards:
-// E1005 for others, and where data or recipe are not those of the run.
+// uninterrupted run on the same machine. `overrides` may change what cannot change results, and epochs upwards
+// (resume_check.h): E1005 for others, and where data, recipe or checkpoint are not those of the run. E1002 where another
+// process works on it.
 RunResult resume_run(const std::filesystem::path& run, const std::vector<std::string>& overrides,
                      const RunOptions& options, Narrator& narrator);
 

@@ -30,13 +30,20 @@ bool Trainer::run_stage(std::size_t index, const Checkpoint* from) {
         while (!run.is_epoch_done()) {
             const auto report = run.step();
             observer_.step_ended(run, report ? &*report : nullptr);
+            if (is_interrupted(run)) return false;
         }
         observer_.epoch_ended(run, run.end_epoch());
-        if (observer_.should_stop()) return false;
+        if (observer_.should_stop() || is_interrupted(run)) return false;
     }
     const bool takes_best = stage.select.kind == Selection::Kind::best && run.best_result();
     give(takes_best ? *run.best_result() : run.result());
     observer_.stage_ended(run, results_.at(stage.name));
+    return true;
+}
+
+bool Trainer::is_interrupted(StageRun& run) {
+    if (!observer_.is_interrupted()) return false;
+    observer_.interrupted(run);
     return true;
 }
 

@@ -12,7 +12,9 @@ public:
     virtual void step_ended(StageRun&, const StepReport*) {}    // with a report where the step was read back
     virtual void epoch_ended(StageRun&, const EpochReport&) {}  // the place to write a checkpoint
     virtual void stage_ended(StageRun&, const StageResult&) {}
-    virtual bool should_stop() { return false; }  // asked after epoch_ended
+    virtual bool should_stop() { return false; }     // asked after epoch_ended
+    virtual bool is_interrupted() { return false; }  // asked after step_ended and epoch_ended
+    virtual void interrupted(StageRun&) {}           // training ends after this: the place to write a checkpoint
 };
 
 // A method lends its loss to a stage that names it.
@@ -34,6 +36,7 @@ public:
 
 private:
     bool run_stage(std::size_t index, const Checkpoint* from);
+    bool is_interrupted(StageRun& run);
     const StageResult& find(const std::string& from);
 
     const Training& training_;

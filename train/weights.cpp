@@ -66,4 +66,23 @@ void write_weights(const Context& ctx, Parameters& parameters, const Weights& we
     }
 }
 
+StageResult stage_result_of(const ModelFile& file, const Parameters* expected) {
+    if (expected != nullptr) check_tensors(file.tensors, expected_tensors(*expected));
+    check_values(file.tensors);
+    StageResult result{.name = file.tensors.path};
+    for (const StoredTensor& stored : file.tensors.tensors)
+        if (stored.type == ElementType::f32)
+            result.weights[stored.name] = {stored.shape, file.tensors.values<float>(stored)};
+    if (file.facts) {
+        result.class_names = file.facts->classes;
+        result.class_counts = file.facts->class_counts;
+    }
+    return result;
+}
+
+StageResult read_stage_result(const std::filesystem::path& path, const Parameters* expected,
+                              const std::string& asked_by) {
+    return stage_result_of(read_model_file(path, {}, asked_by), expected);
+}
+
 }

@@ -1,8 +1,10 @@
 #pragma once
 // Weights: a network's numbers on the host, under PyTorch's names and in PyTorch's layout (convolutions O I H W). What
 // stages hand on to each other, what model files and checkpoints hold.
+#include "engine/model_file.h"
 #include "engine/parameter.h"
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -32,5 +34,11 @@ struct StageResult {
     std::vector<std::string> class_names{};    // empty: not known
     std::vector<std::int64_t> class_counts{};  // empty: not known
 };
+
+// A model file as what stages start from and companions are. `expected`, if there are any, must fit. InputError E0411
+// to E0415 (names, shapes, dtypes), E0425, E0426 (values); read_stage_result: and those of read_model_file.
+StageResult stage_result_of(const ModelFile& file, const Parameters* expected);
+StageResult read_stage_result(const std::filesystem::path& path, const Parameters* expected,
+                              const std::string& asked_by);
 
 }

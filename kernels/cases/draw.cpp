@@ -61,7 +61,7 @@ void draw(const Draw& from, const Shape& shape, std::uint64_t seed, std::uint32_
     using enum Draw::Kind;
     const auto count = static_cast<std::int64_t>(values.size());
     const bool standard = from.kind == normal || from.kind == cancel || from.kind == one_special ||
-                          from.kind == extreme || from.kind == probabilities;
+                          from.kind == some_special || from.kind == extreme || from.kind == probabilities;
     const double mean = from.kind == normal ? from.a : 0, deviation = from.kind == normal ? from.b : 1;
     for (std::int64_t i = 0; i < count; i += 4) {
         const PhiloxCounter words = draw_words(seed, tensor, i / 4);
@@ -74,6 +74,7 @@ void draw(const Draw& from, const Shape& shape, std::uint64_t seed, std::uint32_
             const std::int64_t at = i + static_cast<std::int64_t>(k);
             double x = standard ? mean + deviation * four[k] : from_word(from, words[k], at);
             if (from.kind == extreme && words[k] % 3 != 2) x = words[k] % 3 == 0 ? from.a : -from.a;
+            if (from.kind == some_special && words[k] % 4 == 0) x = std::nan("");
             if (from.kind == cancel && k % 2 == 1) x = -four[k - 1];
             values[static_cast<std::size_t>(at)] = static_cast<float>(x);
         }

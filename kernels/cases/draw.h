@@ -20,6 +20,7 @@ struct Draw {
         cancel,
         wide,
         one_special,
+        some_special,
         extreme,
         tiny,
         counts,
@@ -45,6 +46,7 @@ inline Draw wide() { return {"wide", Draw::Kind::wide, 20}; }                   
 inline Draw huge() { return {"huge", Draw::Kind::uniform, -3e38, 3e38}; }            // products and sums overflow
 inline Draw denormal() { return {"denormal", Draw::Kind::uniform, -1e-39, 1e-39}; }  // nothing is flushed to zero
 inline Draw nan_one() { return {"nan_one", Draw::Kind::one_special, 0}; }            // normal, with one NaN
+inline Draw nan_some() { return {"nan_some", Draw::Kind::some_special}; }            // normal, a quarter of them NaN
 inline Draw inf_one() { return {"inf_one", Draw::Kind::one_special, 1}; }            // normal, with one infinity
 inline Draw minus_inf_one() {
     return {"minus_inf_one", Draw::Kind::one_special, 2};

@@ -48,6 +48,14 @@ std::vector<Shape> images() {
 }
 std::vector<Draw> draws() { return {normal(), ties(), Draw{"negative", Draw::Kind::normal, -1000, 1}, wide()}; }
 
+// A NaN is above every number, and the first one of a window stays: seen with one alone and with several in a window.
+std::vector<Draw> maxima_draws() {
+    std::vector<Draw> all = draws();
+    all.push_back(nan_one());
+    all.push_back(nan_some());
+    return all;
+}
+
 // Where the maximum of an output element was: some tap of its window inside the image.
 std::int64_t index_in_window(const Layer& l, std::int64_t i, std::uint32_t word) {
     const Shape y = l.y();
@@ -106,7 +114,8 @@ const char* mark(bool add) { return add ? "_add" : ""; }
 Cases<MaxPoolForward> cases(const MaxPoolForward*) {
     Cases<MaxPoolForward> all;
     for (const Layer& l : windows())
-        for (const Draw& from : draws()) all.add(l.name(), from, [=](CaseMemory& m) { return max_pool(m, l, from); });
+        for (const Draw& from : maxima_draws())
+            all.add(l.name(), from, [=](CaseMemory& m) { return max_pool(m, l, from); });
     all.bench(stem().name(), [l = stem()](CaseMemory& m) { return max_pool(m, l, normal()); });
     return all;
 }

@@ -2,6 +2,23 @@
 #include "kernels/checks/checker.h"
 
 namespace bkd::kernels {
+namespace {
+
+// What forward and backward have in common.
+template <class Args>
+void check_cosines(const Checker& check, const Args& args) {
+    check.real("x", args.x);
+    check.real("w", args.w);
+    check.rank("x", args.x, 2, 2);
+    check.rank("w", args.w, 2, 2);
+    const std::int64_t n = args.x.dim(0), o = args.w.dim(0);
+    check.real("w", args.w, {o, args.x.dim(1)});
+    check.real("y", args.y, {n, o});
+    check.real("x_norm", args.x_norm, {n});
+    check.real("w_norm", args.w_norm, {o});
+}
+
+}
 
 void check(const Gemm& args) {
     const Checker check("gemm");
@@ -25,30 +42,14 @@ void check(const Gemm& args) {
 
 void check(const CosineLinearForward& args) {
     const Checker check("cosine_linear_forward");
-    check.real("x", args.x);
-    check.real("w", args.w);
-    check.rank("x", args.x, 2, 2);
-    check.rank("w", args.w, 2, 2);
-    const std::int64_t n = args.x.dim(0), o = args.w.dim(0);
-    check.real("w", args.w, {o, args.x.dim(1)});
-    check.real("y", args.y, {n, o});
-    check.real("x_norm", args.x_norm, {n});
-    check.real("w_norm", args.w_norm, {o});
+    check_cosines(check, args);
     check.apart(args);
 }
 
 void check(const CosineLinearBackward& args) {
     const Checker check("cosine_linear_backward");
-    check.real("x", args.x);
-    check.real("w", args.w);
-    check.rank("x", args.x, 2, 2);
-    check.rank("w", args.w, 2, 2);
-    const std::int64_t n = args.x.dim(0), o = args.w.dim(0);
-    check.real("w", args.w, {o, args.x.dim(1)});
-    check.real("dy", args.dy, {n, o});
-    check.real("y", args.y, {n, o});
-    check.real("x_norm", args.x_norm, {n});
-    check.real("w_norm", args.w_norm, {o});
+    check_cosines(check, args);
+    check.real("dy", args.dy, args.y.shape);
     check.optional_real("dx", args.dx.view, args.x.shape);
     check.optional_real("dw", args.dw.view, args.w.shape);
     check.apart(args);

@@ -3,6 +3,7 @@
 #include "kernels/elementwise.h"
 
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/runs.h"
 #include "kernels/cpu/simd.h"
 
 #include <cmath>
@@ -22,21 +23,11 @@ constexpr std::int64_t exp_work = 10;  // element operations an exponential or a
             _Pragma("omp simd") for (std::int64_t i = 0; i < n; ++i) y[i] = expression;             \
         }                                                                                           \
     }
-BKD_BINARY_LEAF(add_run, (a[i] + b[i]))
+BKD_BINARY_LEAF(sum_run, (a[i] + b[i]))
 BKD_BINARY_LEAF(subtract_run, (a[i] - b[i]))
 BKD_BINARY_LEAF(multiply_run, (a[i] * b[i]))
 BKD_BINARY_LEAF(divide_run, (a[i] / b[i]))
 #undef BKD_BINARY_LEAF
-
-BKD_SIMD void scale_run(const float* x, float factor, float* y, std::int64_t n, bool accumulate) {
-    if (accumulate) {
-#pragma omp simd
-        for (std::int64_t i = 0; i < n; ++i) y[i] += factor * x[i];
-    } else {
-#pragma omp simd
-        for (std::int64_t i = 0; i < n; ++i) y[i] = factor * x[i];
-    }
-}
 
 BKD_SIMD void exp_run(const float* x, float* y, std::int64_t n) {
 #pragma omp simd
@@ -118,7 +109,7 @@ void for_each_run(Stream& stream, const Part& part, const Move& move) {
 
 }
 
-void Elementwise::add(Stream& stream, const Add& args) const { binary(stream, args, add_run); }
+void Elementwise::add(Stream& stream, const Add& args) const { binary(stream, args, sum_run); }
 
 void Elementwise::subtract(Stream& stream, const Subtract& args) const { binary(stream, args, subtract_run); }
 
@@ -154,7 +145,7 @@ void Elementwise::bias_add(Stream& stream, const BiasAdd& args) const {
     const std::int64_t c = args.bias.count(), rows = c == 0 ? 0 : args.x.count() / c;
     const std::int64_t tile = std::max<std::int64_t>(1, element_tile / std::max<std::int64_t>(1, c));
     parallel_for(cpu_stream(stream), rows, tile, rows * c, [&](std::int64_t first, std::int64_t last, std::int64_t) {
-        for (std::int64_t row = first; row < last; ++row) add_run(x + row * c, bias, y + row * c, c, false);
+        for (std::int64_t row = first; row < last; ++row) sum_run(x + row * c, bias, y + row * c, c, false);
     });
 }
 

@@ -5,14 +5,10 @@
 
 #include "kernels/cpu/indices.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/runs.h"
 
 namespace bkd::kernels::cpu {
 namespace {
-
-BKD_SIMD void add_run(const float* BKD_RESTRICT x, float* BKD_RESTRICT y, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] += x[i];
-}
 
 // place[start[t]] ... place[start[t + 1] - 1] are the places of token t in the text, rising. start [v + 1], place [n].
 void list_places(const std::int32_t* tokens, std::int64_t n, std::int64_t v, std::int64_t* start, std::int64_t* place) {

@@ -4,6 +4,7 @@
 #include "kernels/reduction.h"
 
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/runs.h"
 #include "kernels/cpu/simd.h"
 
 namespace bkd::kernels::cpu {
@@ -48,10 +49,6 @@ struct Cut {
     }
     std::int64_t width, blocks, tiles, tile_rows;
 };
-
-BKD_SIMD void add_run(const float* BKD_RESTRICT x, float* BKD_RESTRICT y, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] += x[i];
-}
 
 // y[i] = sum over rows of x[row * stride + i], i < width.
 BKD_SIMD void sum_rows(const float* BKD_RESTRICT x, std::int64_t rows, std::int64_t stride, std::int64_t width,
@@ -110,16 +107,6 @@ void sum_tile(const Nest& nest, const float* x, const Tile& tile, float* y, floa
         sum_run(run, rows, nest.c, tile.width, at == tile.first ? y : part);
         if (at != tile.first) add_run(part, y, tile.width);
         at += rows;
-    }
-}
-
-BKD_SIMD void scale_run(const float* x, float factor, float* y, std::int64_t n, bool accumulate) {
-    if (accumulate) {
-#pragma omp simd
-        for (std::int64_t i = 0; i < n; ++i) y[i] += factor * x[i];
-    } else {
-#pragma omp simd
-        for (std::int64_t i = 0; i < n; ++i) y[i] = factor * x[i];
     }
 }
 

@@ -2,9 +2,8 @@
 // What hot loops are written with: plain loops that the compiler vectorises, cloned for newer processors and chosen
 // once when the program is loaded.
 //
-//   BKD_SIMD       before the definition of a leaf function: no OpenMP region, no lambda and no template in it; what it
-//   calls
-//                  is BKD_INLINE, or it is compiled for the oldest processor
+//   BKD_SIMD       before the definition of a leaf function: no OpenMP region, no lambda and no template in it; what
+//                  it calls is BKD_INLINE, or it is compiled for the oldest processor
 //   BKD_INLINE     a piece that becomes part of each clone
 //   BKD_RESTRICT   on pointers of a leaf function that do not overlap
 //   vector_exp, vector_log   without branches or tables, so that a loop over them vectorises

@@ -23,6 +23,21 @@ TEST_CASE("every listed data set says what is missing in an empty folder") {
         }
 }
 
+TEST_CASE("every listed data set is described without a file: names, image size, normalisation") {
+    for (const DatasetEntry& entry : datasets()) {
+        const ImageSet set = describe_dataset(entry.name);
+        CAPTURE(entry.name);
+        CHECK(set.name == entry.name);
+        CHECK(set.size() == 0);
+        CHECK((set.classes() == 10 || set.classes() == 100));
+        CHECK((set.height == 28 || set.height == 32));
+        CHECK(set.width == set.height);
+        CHECK(set.mean.size() == static_cast<std::size_t>(set.channels));
+        CHECK(set.deviation.size() == static_cast<std::size_t>(set.channels));
+    }
+    CHECK(contains(error_of([] { describe_dataset("cifar11"); }), "E0304 "));
+}
+
 TEST_CASE("an unknown name or split is answered with the known ones") {
     const std::string error = error_of([] { open_dataset("cifar11", "auto", Split::train); });
     CHECK(contains(error, "E0304 "));

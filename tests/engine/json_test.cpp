@@ -28,8 +28,10 @@ TEST_CASE("numbers are written in the fewest digits that read back to the same b
         CHECK(again == value);
         CHECK(std::signbit(again) == std::signbit(value));
     }
-    CHECK(Json(std::nan("")).dump() == "\"NaN\"");
-    CHECK(std::isnan(Json("NaN").number()));
+    CHECK(Json(std::nan("")).dump() == "\"nan\"");
+    CHECK(Json(-INFINITY).dump() == "\"-inf\"");
+    CHECK(std::isnan(Json("nan").number()));
+    CHECK(Json::parse(Json(INFINITY).dump(), "x").number() == INFINITY);
     CHECK(Json::parse(Json(-INFINITY).dump(), "x").number() == -INFINITY);
 }
 

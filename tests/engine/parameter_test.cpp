@@ -77,6 +77,22 @@ TEST_CASE("SGD follows PyTorch's convention to the last digit of the published s
     }
 }
 
+TEST_CASE("a rate that falls takes the velocity along as it was") {  // G23b
+    Runtime runtime(Device{DeviceKind::reference, 0});
+    Context ctx(runtime);
+    Parameters parameters;
+    parameters.add({.name = "w", .shape = {1}, .init = Init::constant(1)});
+    parameters.materialise(ctx, 0, "test");
+    Sgd sgd(ctx, parameters, {.momentum = 0.9, .weight_decay = 2e-4});
+    const Tensor gradient = ctx.runtime().tensors.borrow(parameters.all()[0].value.node()->gradient_home);
+    const double steps[][2] = {{0.1, 0.94998}, {0.1, 0.8549430004}, {0.001, 0.853587496415}};
+    for (const auto& [rate, expected] : steps) {
+        ctx.assign(gradient, std::vector{0.5});
+        sgd.step(ctx, ctx.upload({1}, std::vector{rate}));
+        CHECK(ctx.download(parameters.all()[0].value)[0] == doctest::Approx(expected).epsilon(1e-11));
+    }
+}
+
 TEST_CASE("frozen parameters are in no group, take no gradient and do not move") {
     Runtime runtime(Device{DeviceKind::cpu, 0}, {.threads = 1});
     Context ctx(runtime);

@@ -27,10 +27,21 @@ TEST_CASE("the cosine schedule passes through the published points, per epoch an
         CHECK(s.at(static_cast<std::int64_t>(epoch), 0) == Approx(rate).epsilon(1e-10));
     s.epochs = 200;
     CHECK(s.at(1, 0) == Approx(0.199987663248).epsilon(1e-11));
+    CHECK(s.at(50, 0) == Approx(0.170710678119).epsilon(1e-11));
+    CHECK(s.at(100, 0) == Approx(0.1).epsilon(1e-11));
+    CHECK(s.at(150, 0) == Approx(0.0292893218813).epsilon(1e-11));
     CHECK(s.at(199, 0) == Approx(1.23367518339e-05).epsilon(1e-9));
     s.cosine_offset = 1;
     CHECK(s.at(198, 0) == Approx(1.23367518339e-05).epsilon(1e-9));
     CHECK(s.at(199, 0) == Approx(0).epsilon(1e-15));
+}
+
+TEST_CASE("the AG News schedule falls twice by a hundred without a warm-up") {
+    const Schedule s{
+        .kind = Schedule::Kind::multistep, .base = 0.1, .gamma = 0.01, .milestones = {20, 25}, .epochs = 30};
+    const double expected[][2] = {{0, 0.1}, {19, 0.1}, {20, 0.001}, {24, 0.001}, {25, 1e-5}, {29, 1e-5}};
+    for (const auto& [epoch, rate] : expected)
+        CHECK(s.at(static_cast<std::int64_t>(epoch), 0) == Approx(rate).epsilon(1e-12));
 }
 
 TEST_CASE("the step schedule falls at each multiple, the one by step follows the global step") {

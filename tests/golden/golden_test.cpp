@@ -1,6 +1,7 @@
 // The golden file: reference numbers by an independent implementation, on every backend that computes, and a file of
 // other shapes where the generator and PyTorch are at hand.
 #include "tools/check/golden.h"
+#include "tests/golden/shared_folder.h"
 
 #include <doctest/doctest.h>
 
@@ -10,6 +11,7 @@
 #include <set>
 
 using namespace bkd;
+using bkd::test::shared_folder;
 
 namespace {
 
@@ -42,11 +44,6 @@ Tally run_file(const GoldenFile& file, Device device) {
         }
     }
     return tally;
-}
-
-std::filesystem::path shared_folder() {
-    const char* from = std::getenv("BKD_SHARED");
-    return from != nullptr ? from : BKD_SOURCE_DIR "/../shared";
 }
 
 }

@@ -282,7 +282,8 @@ TEST_CASE("extreme logits and a certain teacher give finite losses by both forms
         }
 }
 
-TEST_CASE("balanced distillation of a batch takes mixed and hard targets (G18, G19)") {
+TEST_CASE("balanced distillation of a batch takes mixed and hard targets (G18, G19), and says what each class gave "
+          "(G19c)") {
     ReferenceMemory m;
     const Targets hard{.labels = m.integers({3}, labels)};
     const Targets mixed{

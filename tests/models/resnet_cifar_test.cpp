@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <map>
+
 using namespace bkd;
 
 TEST_CASE("the CIFAR ResNets have the published numbers of parameters") {
@@ -46,6 +50,44 @@ TEST_CASE("ResNet-32 has 95 parameter tensors under PyTorch's names") {
     CHECK(names[94] == "linear.bias");
     CHECK(network->parameters().find("conv1.weight")->file_shape() == Shape{16, 3, 3, 3});
     CHECK(network->parameters().find("layer2.0.conv1.weight")->file_shape() == Shape{32, 16, 3, 3});
+}
+
+TEST_CASE(
+    "ResNet-32 starts as published: He's deviation by fan-in, PyTorch's bias, batch norm as the identity") {  // G29
+    Runtime runtime(Device{DeviceKind::cpu, 0}, {.threads = 1});
+    const Context ctx(runtime);
+    const auto network = make_network({.name = "resnet32"});
+    network->parameters().materialise(ctx, 1, "student");
+    struct Weights {
+        double deviation;
+        double square = 0, count = 0;
+    };
+    // By fan-in: 9 channels of the image, 16, 32, 64; and the linear layer's 64.
+    std::map<std::int64_t, Weights> by_fan_in = {{27, {0.272165526976}},
+                                                 {144, {0.117851130198}},
+                                                 {288, {0.0833333333333}},
+                                                 {576, {0.0589255650989}},
+                                                 {64, {0.176776695297}}};
+    for (const Parameter& p : network->parameters().all()) {
+        CAPTURE(p.name);
+        const std::vector<float> numbers = network->parameters().read(ctx, p);
+        if (p.shape.rank() > 1) {
+            Weights& of = by_fan_in.at(p.shape.count() / p.shape[0]);
+            for (const float w : numbers) of.square += static_cast<double>(w) * w, ++of.count;
+        } else if (p.name == "linear.bias") {
+            for (const float b : numbers) CHECK(std::abs(b) <= 0.125F);
+            CHECK(*std::ranges::max_element(numbers) - *std::ranges::min_element(numbers) > 0.1F);
+        } else {
+            const bool is_one = p.name.ends_with(".weight") || p.name.ends_with("running_var");
+            CHECK(numbers == std::vector<float>(numbers.size(), is_one ? 1.0F : 0.0F));
+        }
+    }
+    for (const auto& [fan_in, of] : by_fan_in) {
+        CAPTURE(fan_in);
+        CHECK(of.count >= 432);
+        // Four deviations of a deviation estimated from as many normal numbers.
+        CHECK(std::abs(std::sqrt(of.square / of.count) / of.deviation - 1) < 4 / std::sqrt(2 * of.count));
+    }
 }
 
 TEST_CASE("a TextCNN has the published number of parameters beside its embedding") {

@@ -31,62 +31,6 @@ std::string write_recipe(const ToyRun& toy, const std::string& method) {
 
 }
 
-TEST_CASE("every verb refuses with the exit code of the cause, one message and one way on") {
-    const ToyRun toy;
-    const std::string folder = toy.path().string();
-    struct Row {
-        std::string words;
-        int code;
-        std::string said;
-    };
-    const Row rows[] = {
-        {"trian", 2, "bkd: error[E0201]: unknown verb \"trian\"\n  try: bkd train --help\n"},
-        {"train " + folder + "/toy.toml --threads 0x", 2,
-         "error[E0203]: --threads must be 0..1024, got \"0x\"\n  at:  option --threads\n"},
-        {"train x --epochs 3", 2, "error[E0202]: bkd train has no option \"--epochs\""},
-        {"train", 2, "error[E0206]"},
-        {"train no_such_recipe", 5, "error[E0501]: no recipe \"no_such_recipe\""},
-        {"train " + folder + "/ce.toml optim.lrr=1", 3, "error[E0302]: unknown key \"optim.lrr\""},
-        {"train " + folder + "/ce.toml kd.temperature=-2", 3,
-         "error[E0304]: kd.temperature must be in (0, 100], got -2"},
-        {"train " + folder + "/ce.toml data.root=" + folder + "/nowhere", 5, "error[E0501]"},
-        {"train --resume " + folder + "/nowhere", 10, "error[E1004]"},
-        {"eval " + folder + "/none.safetensors", 5, "error[E0501]"},
-        {"eval", 2, "error[E0206]"},
-        {"eval x --device gpu", 2, "error[E0203]: --device must be cpu, cuda, cuda:N, reference or plan, got \"gpu\""},
-        {"eval x --device cuda:3", 5, "error[E0501]"},
-        {"data stats nothing", 3, "error[E0304]"},
-        {"data stats fashion_mnist --root " + folder + "/nowhere", 5, "error[E0501]"},
-        {"convert " + folder + "/toy.toml " + folder + "/o.safetensors --network resnet8", 4, "error[E04"},
-        {"inspect " + folder + "/none.ckpt", 5, "error[E0501]"},
-        {"check-ops dance", 2, "error[E0203]"},
-        {"check-ops golden " + folder + "/none.safetensors", 5, "error[E0501]"},
-        {"check-ops --case '('", 2, "error[E0203]"},
-        {"bench swim", 2, "error[E0203]"},
-        {"bench step --network resnet9", 3, "error[E0304]: no network is called \"resnet9\""},
-        {"help optim.rl", 2, "error[E0201]"},
-        {"bench step --network text_cnn", 3, "error[E0304]: text_cnn needs a vocabulary"},
-        {"eval x --expect 'top1>='", 2, "error[E0203]: --expect takes"},
-        {"eval x --expect 'top1>=1e999'", 2, "error[E0203]: --expect takes"},
-        {"eval x --expect 'few>=9'", 2, "error[E0203]: --expect takes"},
-        {"check-ops --op nosuch", 2, "error[E0203]: no case of any op passes the filters"},
-        {"check-ops golden " BKD_SOURCE_DIR "/tests/golden/ops.safetensors --op nosuch", 2,
-         "error[E0203]: no case of the files"},
-        {"eval x --device plan", 2, "error[E0203]: --device plan executes nothing"},
-        {"inspect optim.lr=1", 2, "error[E0206]"},
-        {"train " + folder + "/ce.toml run.name=../escaped", 3, "error[E0304]: run.name \"../escaped\" is no name"},
-    };
-    write_recipe(toy, "ce");
-    for (const Row& row : rows) {
-        CAPTURE(row.words);
-        const Said said = run_program(folder, row.words);
-        CAPTURE(said.err);
-        CHECK(said.code == row.code);
-        CHECK(contains(said.err, row.said));
-        CHECK(said.out.empty());
-    }
-}
-
 TEST_CASE("help goes to standard output, is at most 100 columns wide and names every verb") {
     const ToyRun toy;
     const std::string folder = toy.path().string();
@@ -137,6 +81,90 @@ TEST_CASE("a run killed at an epoch end and resumed ends with the same weights, 
         CHECK(hash_of(toy.path() / "killed" / model) == hash_of(toy.path() / "whole" / model));
     CHECK(contains(run_program(folder, "train --resume " + folder + "/killed").err, "nothing to do"));
     CHECK(run_program(folder, "train " + recipe + " --name whole").code == 10);
+}
+
+namespace {
+
+// The program at work on a run until a condition holds.
+class Started {
+public:
+    Started(const ToyRun& toy, const std::vector<std::string>& words) : err_((toy.path() / "started.err").string()) {
+        child_ = fork();
+        if (child_ != 0) return;
+        std::vector<char*> arguments{const_cast<char*>("bkd")};
+        for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+        arguments.push_back(nullptr);
+        if (std::freopen(err_.c_str(), "w", stderr) != nullptr) execv(BKD_PROGRAM, arguments.data());
+        _exit(127);
+    }
+    void wait_until(const std::function<bool()>& holds) const {
+        for (int i = 0; i < 20000 && !holds(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        REQUIRE(holds());
+    }
+    void send(int signal) const { kill(child_, signal); }
+    // The signal that ended it; 0 if none did.
+    int end() const {
+        int status = 0;
+        waitpid(child_, &status, 0);
+        return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    }
+    std::string err() const { return text_of_file(err_); }
+
+private:
+    std::string err_;
+    pid_t child_ = 0;
+};
+
+std::string state_of(const ToyRun& toy, const std::string& run) {
+    return Json::parse(toy.bytes(run + "/run.json"), "run.json").at("state").text();
+}
+
+bool has_step(const ToyRun& toy, const std::string& run) {
+    return contains(text_of_file((toy.path() / run / "log.jsonl").string()), "\"type\":\"step\"");
+}
+
+}
+
+TEST_CASE("a signal ends the running step, leaves a checkpoint and says how to go on") {
+    const ToyRun toy;
+    const std::string folder = toy.path().string(), recipe = write_recipe(toy, "ce");
+    const std::string settings = "train.epochs=12";
+    REQUIRE(run_program(folder, "train " + recipe + " " + settings + " --name whole --threads 1").code == 0);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        CAPTURE(signal);
+        const std::string name = "run" + std::to_string(signal), run = folder + "/" + name;
+        const Started program(toy, {"train", recipe, settings, "--name", name, "--threads", "1"});
+        program.wait_until([&] { return has_step(toy, name); });
+        // A second process is told who works on the run.
+        const Said refused = run_program(folder, "train --resume " + run);
+        CHECK(refused.code == 10);
+        CHECK(contains(refused.err, "error[E1002]: run " + run + " is in use by process "));
+        program.send(signal);
+        CHECK(program.end() == signal);
+        CHECK(contains(program.err(), "to go on: bkd train --resume " + run + "\n"));
+        CHECK(state_of(toy, name) == "stopped");
+        CHECK(run_program(folder, "train --resume " + run + " --threads 1").code == 0);
+        CHECK(state_of(toy, name) == "done");
+        CHECK(hash_of(run + "/models/train.last.safetensors") ==
+              hash_of(folder + "/whole/models/train.last.safetensors"));
+    }
+}
+
+TEST_CASE("a second signal ends the program at once, and the run can still be taken up") {
+    const ToyRun toy;
+    const std::string folder = toy.path().string(), recipe = write_recipe(toy, "ce");
+    const Started program(toy, {"train", recipe, "train.epochs=12", "--name", "run", "--threads", "1"});
+    program.wait_until([&] { return has_step(toy, "run"); });
+    program.send(SIGSTOP);  // so that both are there before it can act on the first
+    program.send(SIGTERM);
+    program.send(SIGINT);
+    program.send(SIGCONT);
+    const int ended_by = program.end();
+    CHECK((ended_by == SIGTERM || ended_by == SIGINT));
+    CHECK(state_of(toy, "run") == "running");
+    const Said resumed = run_program(folder, "train --resume " + folder + "/run --threads 1");
+    CHECK(resumed.code == 0);
+    CHECK(contains(resumed.err, "the run's lock is taken over from process "));
 }
 
 TEST_CASE("models stand beside each other, --expect is a gate, and results are one JSON document") {

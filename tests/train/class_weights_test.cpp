@@ -1,10 +1,13 @@
 // Class weights against the golden numbers G6 to G9 of the specification, in f64 and as the bits of f32.
 #include "train/class_weights.h"
 
+#include "data/imbalance.h"
+
 #include <doctest/doctest.h>
 
 #include <bit>
 #include <cmath>
+#include <numeric>
 
 namespace bkd {
 namespace {
@@ -54,6 +57,38 @@ TEST_CASE("weights of CIFAR-10-LT sum to the number of classes and have the publ
     check_close(class_weights(cifar10_100, {.beta = 0.9}),  // G8a
                 {0.999466264652, 0.999466264652, 0.999466264652, 0.999466264652, 0.999466264652, 0.999466264652,
                  0.999466264676, 0.999466700643, 0.999625472913, 1.00464397386});
+}
+
+TEST_CASE("a flatter tail has flatter weights: CIFAR-10-LT of ratio 50 and 10") {  // G7c, G7d
+    const auto of_ratio = [](double ratio) {
+        return class_weights(imbalanced_counts(Imbalance::long_tailed, ratio, 5000, 10), {});
+    };
+    check_close(of_ratio(50), {0.0890303473761, 0.126677866233, 0.185256851265, 0.276057333953, 0.416750808127,
+                               0.634412667156, 0.969534076512, 1.48944729898, 2.29225647661, 3.52057627379});
+    check_close(of_ratio(10), {0.292341252229, 0.358365585269, 0.444188453157, 0.55553967072, 0.699693255418,
+                               0.885779196518, 1.12657043236, 1.43752394013, 1.8414830137, 2.3585152005});
+}
+
+TEST_CASE("beta moves the weights of CIFAR-10-LT between uniform and the inverse frequency") {  // G8b, G8d
+    check_close(class_weights(cifar10_100, {.beta = 0.99}),
+                {0.783832483497, 0.783832483497, 0.783832494848, 0.78384809111, 0.785033610045, 0.800201387792,
+                 0.868159055552, 1.04141460283, 1.38542927634, 1.98441651449});
+    check_close(class_weights(cifar10_100, {.beta = 0.99999}),
+                {0.0412092597989, 0.0680702866076, 0.112912092257, 0.187617578113, 0.312602739434, 0.520333477055,
+                 0.867297994485, 1.44690374683, 2.4224497028, 4.02060312262});
+}
+
+TEST_CASE("weights of CIFAR-100-LT sum to 100, those of a step have two values") {  // G9a, G9b, G9c
+    const auto counts = imbalanced_counts(Imbalance::long_tailed, 100, 500, 100);
+    const std::vector<double> w = class_weights(counts, {});
+    check_close(std::vector{w[0], w[49], w[99], w[99] / w[0]},
+                {0.0448756601056, 0.430234320109, 4.37831256268, 97.5654185894});
+    check_close(std::vector{std::accumulate(w.begin(), w.end(), 0.0)}, {100});
+    const std::vector<double> inverse = class_weights(counts, {.kind = WeightKind::inverse_frequency});
+    check_close(std::vector{inverse[0], inverse[49], inverse[99]}, {0.0438202228863, 0.429610028297, 4.38202228863});
+    const std::vector<double> step = class_weights(imbalanced_counts(Imbalance::step, 100, 5000, 10), {});
+    for (std::size_t i = 0; i < 5; ++i)
+        check_close(std::vector{step[i], step[5 + i]}, {0.0250344623857, 1.97496553761});
 }
 
 TEST_CASE("weights are uniform before the epoch they are deferred to and the given ones from it on") {  // G9d

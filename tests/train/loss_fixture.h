@@ -69,4 +69,16 @@ inline Numbers log_of(Numbers values) {
     return values;
 }
 
+// The distillation of these rows against hard labels; plain knowledge distillation without omega.
+inline LossAndGradient distil(LossBench& b, const Numbers& z, const Numbers& teacher,
+                              const std::vector<std::int32_t>& y, DistillationOptions options,
+                              const Numbers& omega = {}) {
+    const auto n = static_cast<std::int64_t>(y.size());
+    if (!omega.empty()) options.log_omega = b.row(log_of(omega));
+    const Tensor labels = b.labels(y), t = b.rows(teacher, n);
+    return b.run(z, n, [&](Context& ctx, const Tensor& leaf) {
+        return distillation(ctx, leaf, t, {.labels = labels}, options).loss;
+    });
+}
+
 }

@@ -1,5 +1,7 @@
-// Metrics counted by hand.
+// Metrics counted by hand, and what holds between them.
 #include "train/metrics.h"
+
+#include "engine/rng.h"
 
 #include <doctest/doctest.h>
 
@@ -7,6 +9,35 @@
 #include <limits>
 
 namespace bkd {
+namespace {
+
+struct Samples {
+    std::vector<float> logits{};  // [n, 8]
+    std::vector<std::int32_t> labels{};
+};
+
+// per_class[c] samples of class c; about half of them are predicted right, fewer of the later classes.
+Samples some_samples(const std::vector<int>& per_class) {
+    Samples samples;
+    const PhiloxKey key = philox_key(1, "metrics");
+    for (std::size_t c = 0; c < 8; ++c)
+        for (int i = 0; i < per_class[c]; ++i) {
+            for (std::uint32_t k = 0; k < 8; ++k) {
+                const double noise = uniform_from(philox_draw(key, samples.labels.size(), k)[0]);
+                samples.logits.push_back(static_cast<float>(noise + (k == c ? 0.6 - 0.06 * k : 0)));
+            }
+            samples.labels.push_back(static_cast<std::int32_t>(c));
+        }
+    return samples;
+}
+
+Metrics metrics_of(const Samples& samples, const std::vector<std::int64_t>& training) {
+    MetricCounter counter(8);
+    counter.add(samples.logits, samples.labels);
+    return counter.metrics(shot_groups(training));
+}
+
+}
 
 TEST_CASE("top-1, per class, confusion and loss are those counted by hand, and ties go to the lower class") {
     MetricCounter counter(3);
@@ -46,6 +77,43 @@ TEST_CASE("logits that are not numbers are wrong, counted, and spoil the loss") 
     CHECK(m.nonfinite == 1);
     CHECK(m.top1 == 50);
     CHECK(std::isnan(m.loss));
+}
+
+TEST_CASE(
+    "top-1 is the mean of the classes by their samples, on a balanced test that of the groups by their size") {  // 20
+    const std::vector<std::int64_t> training = {900, 300, 101, 100, 50, 20, 19, 3};
+    const Samples uneven = some_samples({11, 7, 5, 3, 2, 13, 1, 0}), even = some_samples(std::vector<int>(8, 6));
+    const Metrics m = metrics_of(uneven, training);
+    double by_class = 0;
+    for (std::size_t c = 0; c < 7; ++c)
+        by_class += m.per_class[c] * static_cast<double>(m.class_samples[c]) / static_cast<double>(m.count);
+    CHECK(m.class_samples == std::vector<std::int64_t>{11, 7, 5, 3, 2, 13, 1, 0});
+    CHECK(m.top1 == doctest::Approx(by_class).epsilon(1e-14));
+    CHECK(std::abs(m.top1 - m.balanced) > 1);
+
+    const Metrics balanced = metrics_of(even, training);
+    const double by_group =
+        (3 * *balanced.shot(Shot::many) + 3 * *balanced.shot(Shot::medium) + 2 * *balanced.shot(Shot::few)) / 8;
+    CHECK(balanced.top1 == doctest::Approx(by_group).epsilon(1e-14));
+    CHECK(balanced.top1 == doctest::Approx(balanced.balanced).epsilon(1e-14));
+    CHECK(*balanced.shot(Shot::many) != *balanced.shot(Shot::few));
+}
+
+TEST_CASE("metrics do not depend on the order of the samples") {  // 19
+    const std::vector<std::int64_t> training(8, 50);
+    const Samples samples = some_samples({11, 7, 5, 3, 2, 13, 1, 4});
+    Samples backwards;
+    for (std::size_t i = samples.labels.size(); i-- > 0;) {
+        backwards.labels.push_back(samples.labels[i]);
+        const auto row = samples.logits.begin() + static_cast<std::ptrdiff_t>(8 * i);
+        backwards.logits.insert(backwards.logits.end(), row, row + 8);
+    }
+    const Metrics forth = metrics_of(samples, training), back = metrics_of(backwards, training);
+    CHECK(forth.confusion == back.confusion);
+    CHECK(forth.top1 == back.top1);
+    CHECK(forth.top5 == back.top5);
+    CHECK(forth.macro_f1 == back.macro_f1);
+    CHECK(forth.loss == doctest::Approx(back.loss).epsilon(1e-13));
 }
 
 }

@@ -100,3 +100,18 @@ TEST_CASE("names of data sets, networks and methods are checked against those th
     CHECK(folder.refused(required_keys, {"stages.teacher.method.name=xx"}, options).parts().what ==
           "stages.teacher.method.name must be one of ce, bkd, got \"xx\"");
 }
+
+TEST_CASE("removing the quotes is advised only where the text would then be of the wanted type") {
+    const RecipeFolder folder;
+    const auto advice = [&](const std::string& override_) {
+        return folder.refused(required_keys, {override_}).parts().try_;
+    };
+    CHECK(advice("optim.lr=\"0.1\"") == "remove the quotes: optim.lr = 0.1");
+    CHECK(advice("optim.lr=\"1\"") == "remove the quotes: optim.lr = 1");
+    CHECK(advice("optim.lr=\"fast\"").empty());
+    CHECK(advice("optim.lr=\"true\"").empty());
+    CHECK(advice("train.epochs=\"3\"") == "remove the quotes: train.epochs = 3");
+    CHECK(advice("train.epochs=\"2.5\"").empty());
+    CHECK(advice("optim.nesterov=\"true\"") == "remove the quotes: optim.nesterov = true");
+    CHECK(advice("optim.nesterov=\"no\"").empty());
+}

@@ -21,59 +21,33 @@ void check_same_results(const ToyRun& toy, const std::string& a, const std::stri
     }
 }
 
-std::vector<std::filesystem::path> checkpoints(const ToyRun& toy, const std::string& run) {
-    std::vector<std::filesystem::path> paths;
-    for (const auto& entry : std::filesystem::directory_iterator(toy.path() / run / "checkpoints"))
-        paths.push_back(entry.path());
-    std::ranges::sort(paths, {}, [](const auto& p) { return p.stem().string().substr(p.stem().string().rfind("-s")); });
-    return paths;
-}
-
 struct Killed : std::runtime_error {
     Killed() : std::runtime_error("killed") {}
 };
 
-// Ends the process, as far as a test can, at the first write to the n-th checkpoint.
+// Ends the process, as far as a test can, at the first write to the n-th checkpoint: nothing is written after it.
 FileSystem killed_in_checkpoint(int n) {
     FileSystem system;
     auto files = std::make_shared<int>(0);
     auto fd_of_checkpoint = std::make_shared<int>(-1);
+    auto is_dead = std::make_shared<bool>(false);
     system.open = [inner = system.open, files, fd_of_checkpoint](int directory, const char* path, int flags,
                                                                  mode_t mode) {
         const int fd = inner(directory, path, flags, mode);
         if (std::string_view(path).find(".ckpt") != std::string_view::npos && ++*files >= 1) *fd_of_checkpoint = fd;
         return fd;
     };
-    system.write = [inner = system.write, files, fd_of_checkpoint, n](int fd, const void* bytes, std::size_t size) {
+    system.write = [inner = system.write, files, fd_of_checkpoint, is_dead, n](int fd, const void* bytes,
+                                                                               std::size_t size) {
+        if (*is_dead) throw Killed();
         if (fd == *fd_of_checkpoint && *files == n) {
             inner(fd, bytes, size / 2);
+            *is_dead = true;
             throw Killed();
         }
         return inner(fd, bytes, size);
     };
     return system;
-}
-
-// The records of a log that an uninterrupted run would have, without what may differ.
-std::vector<std::string> comparable_log(const ToyRun& toy, const std::string& run) {
-    const std::string text = toy.bytes(run + "/log.jsonl");
-    std::vector<std::pair<std::int64_t, std::string>> records;
-    for (std::size_t at = 0, end = text.find('\n'); end != std::string::npos; at = end + 1, end = text.find('\n', at)) {
-        const Json line = Json::parse(std::string_view(text).substr(at, end - at), "log");
-        const std::string& type = line.at("type").text();
-        const Json* step = line.find("step");
-        if (type == "resume")
-            std::erase_if(records, [&](const auto& record) { return record.first > step->integer(); });
-        if (type == "run" || type == "resume" || type == "warn" || type == "end") continue;
-        Json::Object kept;
-        for (const auto& [key, value] : line.members())
-            if (key != "t" && key != "up" && key != "seg" && key != "sec" && key != "img_s" && key != "wait_ms")
-                kept.emplace_back(key, value);
-        records.emplace_back(step == nullptr ? 0 : step->integer(), Json(std::move(kept)).dump());
-    }
-    std::vector<std::string> lines;
-    for (auto& [step, line] : records) lines.push_back(std::move(line));
-    return lines;
 }
 
 void check_same_log(const ToyRun& toy, const std::string& a, const std::string& b) {

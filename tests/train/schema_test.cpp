@@ -121,6 +121,19 @@ TEST_CASE("help of a key says value, default, source and effect") {
     } catch (const InputError& error) { CHECK(error.parts().try_ == "kd.temperature"); }
 }
 
+TEST_CASE("a word without its table means the keys that end in it, or nearly") {
+    using Keys = std::vector<std::string>;
+    CHECK(keys_meant_by("epochs") == Keys{"train.epochs"});
+    CHECK(keys_meant_by("epoch") == Keys{"train.epochs"});
+    CHECK(keys_meant_by("batch-size") == Keys{"batch.size"});
+    CHECK(keys_meant_by("LR") == Keys{"optim.lr"});
+    CHECK(keys_meant_by("momentun") == Keys{"optim.momentum"});
+    CHECK(keys_meant_by("temperature") == Keys{"ce.temperature", "kd.temperature"});
+    CHECK(keys_meant_by("kd.temperature") == Keys{"kd.temperature"});
+    CHECK(keys_meant_by("foo").empty());
+    CHECK(keys_meant_by("wholly-different").empty());
+}
+
 TEST_CASE("the page of keys has one row for each") {
     const std::string page = schema_markdown();
     CHECK(static_cast<std::size_t>(std::count(page.begin(), page.end(), '\n')) == schema().size() + 2);

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <map>
 
 namespace bkd::test {
 namespace {
@@ -28,6 +29,7 @@ Stage bbn_stage(const Toy& toy) {
 
 struct Bbn : SketchMethod {
     std::function<void(Step&, const Batch&, const Batch&)> before;
+    bool exchanged = false;  // each branch is fed what is meant for the other
 
     Bbn() {
         on_begin = [](StageContext& stage) { write_alpha(stage, 1); };
@@ -35,7 +37,7 @@ struct Bbn : SketchMethod {
             write_alpha(stage, 1 - std::pow(static_cast<double>(stage.epoch) / 2, 2));
         };
         on_loss = [this](Step& s) {
-            const Batch c = s.batch("c"), r = s.batch("r");
+            const Batch c = s.batch(exchanged ? "r" : "c"), r = s.batch(exchanged ? "c" : "r");
             if (before) before(s, c, r);
             const Tensor f[] = {scale_rows(s.ctx, s.net().features(s.ctx, c.images, 1), s.state("double_alpha")),
                                 scale_rows(s.ctx, s.net().features(s.ctx, r.images, 2), s.state("double_rest"))};
@@ -46,6 +48,39 @@ struct Bbn : SketchMethod {
         };
     }
 };
+
+using Gradients = std::map<std::string, std::vector<double>>;
+
+// The gradients of one step at this alpha, of a network whose branches are alike and whose head treats them alike.
+Gradients gradients_of_like_branches(double alpha, bool exchanged) {
+    Toy toy("reference");
+    toy.training.make_network = make_sketch_network;
+    Bbn method;
+    method.exchanged = exchanged;
+    method.on_begin = [&](StageContext& stage) {
+        write_alpha(stage, alpha);
+        const Context ctx(toy.runtime);
+        Parameters& parameters = stage.network().parameters();
+        const std::vector<float> branch = parameters.read(ctx, *parameters.find("branch0.conv.weight"));
+        for (const char* name : {"branch0.conv.weight", "branch1.conv.weight"})  // both as read: rounded to f32
+            parameters.write(ctx, *parameters.find(name), branch);
+        Parameter& head = *parameters.find("linear.weight");
+        std::vector<float> w = parameters.read(ctx, head);  // [4, 2 width]
+        for (std::size_t i = 0; i < w.size(); ++i)
+            if (i % 8 >= 4) w[i] = w[i - 4];
+        parameters.write(ctx, head, w);
+    };
+    Gradients gradients;
+    method.on_after_step = [&](Step& s) {
+        for (const Parameter& p : s.net().parameters().all())
+            if (!p.is_buffer) gradients[p.name] = numbers(toy.runtime, p.value.gradient());
+    };
+    StageRun run(toy.training, bbn_stage(toy), method, nothing_before);
+    run.begin();
+    run.begin_epoch();
+    run.step();
+    return gradients;
+}
 
 std::vector<double> channel_means(Step& s, const Batch& batch) {
     Context ctx = s.ctx.inference();
@@ -93,6 +128,51 @@ TEST_CASE("BBN's shared trunk moves its running mean twice a step, in the order 
     const auto mean = numbers(toy.runtime, run.context().network().parameters().find("bn1.running_mean")->value);
     for (std::size_t i = 0; i < mean.size(); ++i)
         CHECK(mean[i] == doctest::Approx(0.9 * 0.1 * c[i] + 0.1 * r[i]).epsilon(1e-9));
+}
+
+TEST_CASE("the classes BBN's reversed feed draws are as frequent as they are rare, with one and with four threads") {
+    std::vector<std::vector<std::int64_t>> results;
+    for (const std::int64_t threads : {1, 4}) {
+        Toy toy;  // 20, 12, 8 and 4 images of the four classes
+        toy.training.make_network = make_sketch_network;
+        toy.training.loader_threads = threads;
+        StageContext stage(toy.training, bbn_stage(toy), nothing_before);
+        const Context ctx(toy.runtime);
+        std::vector<std::int64_t> drawn(4);
+        std::int64_t n = 0;
+        while (n < 10'000) {
+            stage.feed("r").next(ctx);
+            for (const double label : ctx.download(stage.feed("r").batch(ctx).targets.labels))
+                ++drawn[static_cast<std::size_t>(label)], ++n;
+        }
+        const double law[] = {6.0 / 61, 10.0 / 61, 15.0 / 61, 30.0 / 61};  // 1 : 20/12 : 20/8 : 20/4
+        for (std::size_t c = 0; c < 4; ++c) {
+            const double expected = law[c] * static_cast<double>(n), sigma = std::sqrt(expected * (1 - law[c]));
+            CAPTURE(c);
+            CAPTURE((static_cast<double>(drawn[c]) - expected) / sigma);
+            CHECK(std::abs(static_cast<double>(drawn[c]) - expected) < 3 * sigma);
+        }
+        results.push_back(drawn);
+    }
+    CHECK(results[0] == results[1]);
+}
+
+TEST_CASE("BBN's branches are each other's mirror: 1 - alpha and exchanged inputs exchange their gradients") {
+    const Gradients given = gradients_of_like_branches(0.25, false), mirrored = gradients_of_like_branches(0.75, true);
+    const auto check_equal = [](double a, double b) { CHECK(std::abs(a - b) <= 1e-12 * std::max(1.0, std::abs(a))); };
+    const std::vector<double>&first = given.at("branch0.conv.weight"), &second = given.at("branch1.conv.weight");
+    double apart = 0;
+    for (std::size_t i = 0; i < first.size(); ++i) {
+        check_equal(first[i], mirrored.at("branch1.conv.weight")[i]);
+        check_equal(second[i], mirrored.at("branch0.conv.weight")[i]);
+        apart = std::max(apart, std::abs(first[i] - second[i]));
+    }
+    CHECK(apart > 1e-3);  // so that not exchanging them would show
+    const std::vector<double>&head = given.at("linear.weight"), &other = mirrored.at("linear.weight");
+    for (std::size_t i = 0; i < head.size(); ++i) check_equal(head[i], other[i % 8 < 4 ? i + 4 : i - 4]);
+    for (const char* shared : {"conv1.weight", "bn1.weight", "bn1.bias", "linear.bias"})
+        for (std::size_t i = 0; i < given.at(shared).size(); ++i)
+            check_equal(given.at(shared)[i], mirrored.at(shared)[i]);
 }
 
 TEST_CASE("BBN gives the same weights with one and with four loader threads") {

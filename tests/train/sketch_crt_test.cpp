@@ -3,6 +3,9 @@
 #include "tests/train/sketch_network.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <map>
 
 namespace bkd::test {
 namespace {
@@ -31,6 +34,30 @@ struct Crt : SketchMethod {
         };
     }
 };
+
+// "conv2d_forward 7, sgd_step 1": what each step of this stage launches on the plan device.
+std::string launches_of_a_step(const std::string& stage, BatchNormMode mode) {
+    Toy toy("plan");
+    Crt method(mode);
+    method.on_loss = plain_cross_entropy;
+    const StageResult first = StageRun(toy.training, method.list[0], method, nothing_before).result();
+    StageRun run(toy.training, method.list[stage == "II"], method,
+                 [&](const std::string&) -> const StageResult& { return first; });
+    run.begin();
+    run.begin_epoch();
+    std::string text;
+    for (int step = 0; step < 3; ++step) {
+        Counted counted;
+        toy.runtime.stream->observer = &counted;
+        run.step();
+        toy.runtime.stream->observer = nullptr;
+        std::string words;
+        for (const auto& [op, n] : counted.launches) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", op, n);
+        CHECK((text.empty() || words == text));
+        text = words;
+    }
+    return text;
+}
 
 }
 
@@ -83,6 +110,21 @@ TEST_CASE("cRT's frozen trunk runs no backward kernel") {
     }
     CHECK(forward > 0);
     CHECK(counted.launches.at("sgd_step") == 5);  // floor(44 / 8) steps
+}
+
+TEST_CASE("a step of cRT's second stage launches, on the plan, the trunk forwards and the head both ways, no more") {
+    // ResNet-8: 7 convolutions with batch norm, 2 shortcuts. gemm and column_sum: the head's product, its weight's and
+    // its bias's gradient; fill, scale_rows: the loss's own gradient, 1, and what is made of it; scale keeps the loss.
+    const std::string forward = "conv2d_forward 7, cross_entropy 1, fill 1, gemm 2, global_avg_pool_forward 1, "
+                                "load_images 1, scale 1, scale_rows 1, sgd_step 1, shortcut_a_forward 2";
+    CHECK(launches_of_a_step("II", BatchNormMode::batch) == "batch_norm_forward 7, column_sum 1, " + forward);
+    CHECK(launches_of_a_step("II", BatchNormMode::running) == "batch_norm_inference 7, column_sum 1, " + forward);
+    // The first convolution's images take no gradient.
+    CHECK(launches_of_a_step("I", BatchNormMode::batch) ==
+          "batch_norm_backward 7, batch_norm_forward 7, column_sum 1, conv2d_backward_data 6, "
+          "conv2d_backward_weight 7, conv2d_forward 7, cross_entropy 1, fill 1, gemm 3, global_avg_pool_backward 1, "
+          "global_avg_pool_forward 1, load_images 1, scale 1, scale_rows 1, sgd_step 1, shortcut_a_backward 2, "
+          "shortcut_a_forward 2");
 }
 
 TEST_CASE("a stage draws its first weights from its own name") {

@@ -30,10 +30,12 @@ public:
     RunResult train(const std::string& method, const std::string& name, std::vector<std::string> overrides = {},
                     RunOptions options = {}) {
         overrides.push_back("run.name=" + name);
+        if (options.threads == 0) options.threads = 1;  // several gain nothing at this size
         PlainNarrator narrator([this](std::string_view line) { lines.emplace_back(line); }, 0);
         return train_run(recipe(method, std::move(overrides)), options, narrator);
     }
     RunResult resume(const std::string& name, std::vector<std::string> overrides = {}, RunOptions options = {}) {
+        if (options.threads == 0) options.threads = 1;
         PlainNarrator narrator([this](std::string_view line) { lines.emplace_back(line); }, 0);
         return resume_run(path() / name, overrides, options, narrator);
     }
@@ -64,7 +66,46 @@ private:
     bkd_test::TemporaryFolder folder_;
 };
 
-// Stops after so many epochs, as a signal would.
+// By the steps in their names.
+inline std::vector<std::filesystem::path> checkpoints(const ToyRun& toy, const std::string& run) {
+    std::vector<std::filesystem::path> paths;
+    for (const auto& entry : std::filesystem::directory_iterator(toy.path() / run / "checkpoints"))
+        paths.push_back(entry.path());
+    std::ranges::sort(paths, {}, [](const auto& p) { return p.stem().string().substr(p.stem().string().rfind("-s")); });
+    return paths;
+}
+
+// The records of a log that an uninterrupted run would have, without what may differ.
+inline std::vector<std::string> comparable_log(const ToyRun& toy, const std::string& run) {
+    const std::string text = toy.bytes(run + "/log.jsonl");
+    std::vector<std::pair<std::int64_t, std::string>> records;
+    for (std::size_t at = 0, end = text.find('\n'); end != std::string::npos; at = end + 1, end = text.find('\n', at)) {
+        const Json line = Json::parse(std::string_view(text).substr(at, end - at), "log");
+        const std::string& type = line.at("type").text();
+        const Json* step = line.find("step");
+        if (type == "resume")
+            std::erase_if(records, [&](const auto& record) { return record.first > step->integer(); });
+        if (type == "run" || type == "resume" || type == "warn" || type == "signal" || type == "end") continue;
+        Json::Object kept;
+        for (const auto& [key, value] : line.members())
+            if (key != "t" && key != "up" && key != "seg" && key != "sec" && key != "img_s" && key != "wait_ms")
+                kept.emplace_back(key, value);
+        records.emplace_back(step == nullptr ? 0 : step->integer(), Json(std::move(kept)).dump());
+    }
+    std::vector<std::string> lines;
+    for (auto& [step, line] : records) lines.push_back(std::move(line));
+    return lines;
+}
+
+// What an error says; empty if nothing was thrown.
+inline std::string message_of(const std::function<void()>& call) {
+    try {
+        call();
+    } catch (const InputError& error) { return error.message(); }
+    return {};
+}
+
+// Stops after so many epochs.
 inline RunOptions stop_after(int epochs) {
     RunOptions options;
     options.should_stop = [left = epochs]() mutable { return --left == 0; };

@@ -120,6 +120,56 @@ TEST_CASE("a loss that is not finite ends the run and names stage, epoch and ste
     CHECK(id_of(run) == "accepted");
 }
 
+TEST_CASE("logits that are not finite in an evaluation name the epoch and step before it") {
+    Toy toy;
+    SketchMethod method;
+    method.on_loss = plain_cross_entropy;
+    method.on_after_step = [](Step& s) {
+        if (s.progress.epoch != 1 || s.progress.step != 5) return;
+        Parameter& bias = *s.net().parameters().find("linear.bias");
+        s.net().parameters().write(s.ctx, bias, std::vector<float>(4, std::nanf("")));
+    };
+    Watch watch;
+    CHECK_THROWS_WITH_AS(
+        Trainer(toy.training, {Toy::stage("student", 3)}, method, watch).run(),
+        doctest::Contains("logits of 24 of 24 images are not finite at stage student, epoch 2, step 6"), InputError);
+}
+
+TEST_CASE("a step that is left out leaves weights, running statistics and states as they were") {
+    Toy toy;
+    toy.training.skips_nonfinite = true;
+    SketchMethod method;
+    Stage stage = Toy::stage();
+    stage.companions = {
+        {.name = "average", .kind = Companion::Kind::moving_average, .batch_norm = BatchNormMode::batch}};
+    stage.states = {{.name = "sum", .shape = {4}}};
+    method.on_loss = [](Step& s) {
+        const Batch batch = s.batch();
+        s.companion("average", batch.images);
+        s.ctx.elementwise().fill({.y = s.state("sum"), .value = static_cast<double>(s.progress.step)});
+        const Tensor loss = cross_entropy(s.ctx, s.network(batch.images), batch.targets);
+        return scale(s.ctx, loss, s.progress.step == 2 ? std::nan("") : 1.0);
+    };
+    StageRun run(toy.training, stage, method, nothing_before);
+    run.begin();
+    run.begin_epoch();
+    const Context ctx(toy.runtime);
+    const auto all = [&] {
+        return std::tuple(read_weights(ctx, run.context().network().parameters()),
+                          read_weights(ctx, run.context().companion("average").network().parameters()),
+                          run.context().read_state("sum"));
+    };
+    run.step();
+    run.step();
+    const auto before = all();
+    run.step();
+    CHECK(all() == before);
+    run.step();
+    CHECK(std::get<0>(all()) != std::get<0>(before));
+    CHECK(std::get<1>(all()) != std::get<1>(before));
+    CHECK(std::get<2>(all()) == std::vector<float>(4, 3.0F));
+}
+
 TEST_CASE("a loss that stays above its limit ends the run") {
     Toy toy;
     toy.training.divergence_above = 0.0;

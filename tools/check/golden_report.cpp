@@ -1,5 +1,6 @@
 #include "tools/check/golden_report.h"
 
+#include "engine/json.h"
 #include "kernels/cases/pattern.h"
 #include "tools/check/golden.h"
 
@@ -30,6 +31,7 @@ int golden_report(const std::vector<std::string>& files, const OpsReportOptions&
     double worst = 0;
     std::string worst_case;
     std::map<std::string, int> reasons;
+    Json::Array failures;
     for (const std::string& path : files) {
         const GoldenFile file = GoldenFile::read(path);
         for (const GoldenCase& c : file.cases) {
@@ -51,6 +53,15 @@ int golden_report(const std::vector<std::string>& files, const OpsReportOptions&
                 worst = r.worst_ratio;
                 worst_case = fmt::format("{} {}[{}]", printable(r.name), printable(r.tensor), r.index);
             }
+            if (options.as_json && r.status == GoldenResult::Status::fail)
+                failures.push_back(Json::Object{{"case", r.name},
+                                                {"tensor", r.tensor},
+                                                {"index", r.index},
+                                                {"actual", r.actual},
+                                                {"expected", r.expected},
+                                                {"over_limit", r.worst_ratio},
+                                                {"detail", r.detail}});
+            if (options.as_json) continue;
             if (r.status == GoldenResult::Status::fail)
                 fmt::print(out, "FAIL {}  {}\n  worst: {}[{}] is {} for {}, {:.3g} times its limit\n",
                            printable(r.name), r.detail, printable(r.tensor), r.index, r.actual, r.expected,
@@ -65,10 +76,30 @@ int golden_report(const std::vector<std::string>& files, const OpsReportOptions&
                           .what = "no case of the files passes the filters",
                           .at = "option --op",
                           .try_ = "bkd check-ops golden FILE"});
+    const bool is_nothing_run = passed + failed == 0;
+    const int code = is_nothing_run || failed > 0 || (options.require_all && skipped > 0) ? 1 : 0;
+    if (options.as_json) {
+        Json::Array left_out;
+        for (const auto& [reason, count] : reasons)
+            left_out.push_back(Json::Object{{"reason", reason}, {"cases", count}});
+        fmt::print(out, "{}\n",
+                   Json(Json::Object{{"schema", "bkd.check-golden/1"},
+                                     {"device", options.device.str()},
+                                     {"passed", passed},
+                                     {"failed", failed},
+                                     {"skipped", skipped},
+                                     {"worst_over_limit", worst},
+                                     {"worst_case", worst_case},
+                                     {"skips", left_out},
+                                     {"failures", failures}})
+                       .dump());
+        return code;
+    }
     for (const auto& [reason, count] : reasons) fmt::print(out, "skipped {:>4}  {}\n", count, reason);
     fmt::print(out, "golden on {}: {} passed, {} failed, {} skipped; the largest error is {:.3f} of its limit ({})\n",
                options.device.str(), passed, failed, skipped, worst, worst_case);
-    return failed > 0 || (options.require_all && skipped > 0) ? 1 : 0;
+    if (is_nothing_run) fmt::print(out, "nothing was run\n");
+    return code;
 }
 
 }

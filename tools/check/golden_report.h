@@ -4,8 +4,8 @@
 
 namespace bkd {
 
-// Returns 0, or 1 if a case failed (with require_all: or was skipped). A skipped case is counted and listed, never
-// passed.
+// Returns 0, or 1 if a case failed or none was run (with require_all: or one was skipped). A skipped case is counted
+// and listed, never passed.
 int golden_report(const std::vector<std::string>& files, const OpsReportOptions& options, std::FILE* out);
 
 }

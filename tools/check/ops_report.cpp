@@ -1,7 +1,9 @@
 #include "tools/check/ops_report.h"
 
+#include "engine/json.h"
 #include "kernels/cases/check.h"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 
@@ -22,23 +24,29 @@ class OpsReport {
 public:
     OpsReport(const OpsReportOptions& options, std::FILE* out) : options_(options), out_(out) {}
 
-    void add(const std::string& op, const CaseResult& result) {
+    void add(const std::string& op, DType dtype, const CaseResult& result) {
         OpTally& tally = tallies_[op];
-        switch (result.status) {
-            case CaseStatus::pass:
-                ++tally.passed;
-                break;
-            case CaseStatus::unsupported:
-                ++tally.unsupported;
-                break;
-            case CaseStatus::fail:
-                ++tally.failed;
-                break;
-        }
+        for (OpTally* of : {&tally, &by_dtype_[dtype]}) switch (result.status) {
+                case CaseStatus::pass:
+                    ++of->passed;
+                    break;
+                case CaseStatus::unsupported:
+                    ++of->unsupported;
+                    break;
+                case CaseStatus::fail:
+                    ++of->failed;
+                    break;
+            }
         if (result.worst_ratio > tally.worst_ratio) {
             tally.worst_ratio = result.worst_ratio;
             tally.worst_case = result.id;
         }
+        if (options_.as_json && result.status == CaseStatus::fail)
+            failures_.push_back(Json::Object{{"case", result.id},
+                                             {"seed", result.seed},
+                                             {"kind", kernels::name_of(result.kind)},
+                                             {"detail", result.detail}});
+        if (options_.as_json) return;
         if (result.status == CaseStatus::fail)
             fmt::print(
                 out_,
@@ -51,29 +59,71 @@ public:
 
     int finish(double seconds, int left_out) const {
         OpTally sum;
-        fmt::print(out_, "{:<32} {:>6} {:>6} {:>11} {:>12}\n", "op", "passed", "failed", "unsupported", "worst/limit");
         for (const auto& [op, t] : tallies_) {
-            fmt::print(out_, "{:<32} {:>6} {:>6} {:>11} {:>12.3f}\n", op, t.passed, t.failed, t.unsupported,
-                       t.worst_ratio);
             sum.passed += t.passed;
             sum.failed += t.failed;
             sum.unsupported += t.unsupported;
         }
+        if (options_.as_json)
+            print_json(sum, seconds, left_out);
+        else
+            print_table(sum, seconds, left_out);
+        const bool is_nothing_run = sum.passed + sum.failed == 0;
+        return is_nothing_run || sum.failed > 0 || (options_.require_all && (sum.unsupported > 0 || left_out > 0)) ? 1
+                                                                                                                   : 0;
+    }
+
+private:
+    void print_json(const OpTally& sum, double seconds, int left_out) const {
+        Json::Array ops;
+        for (const auto& [op, t] : tallies_)
+            ops.push_back(Json::Object{{"op", op},
+                                       {"passed", t.passed},
+                                       {"failed", t.failed},
+                                       {"unsupported", t.unsupported},
+                                       {"worst_over_limit", t.worst_ratio},
+                                       {"worst_case", t.worst_case}});
+        Json::Array dtypes;
+        for (const auto& [dtype, t] : by_dtype_)
+            dtypes.push_back(Json::Object{
+                {"dtype", name_of(dtype)}, {"passed", t.passed}, {"failed", t.failed}, {"unsupported", t.unsupported}});
+        fmt::print(out_, "{}\n",
+                   Json(Json::Object{{"schema", "bkd.check-ops/1"},
+                                     {"device", options_.device.str()},
+                                     {"seed", options_.seed},
+                                     {"passed", sum.passed},
+                                     {"failed", sum.failed},
+                                     {"unsupported", sum.unsupported},
+                                     {"left_out", left_out},
+                                     {"seconds", seconds},
+                                     {"dtypes", dtypes},
+                                     {"ops", ops},
+                                     {"failures", failures_}})
+                       .dump());
+    }
+
+    void print_table(const OpTally& sum, double seconds, int left_out) const {
+        fmt::print(out_, "{:<32} {:>6} {:>6} {:>11} {:>12}\n", "op", "passed", "failed", "unsupported", "worst/limit");
+        for (const auto& [op, t] : tallies_)
+            fmt::print(out_, "{:<32} {:>6} {:>6} {:>11} {:>12.3f}\n", op, t.passed, t.failed, t.unsupported,
+                       t.worst_ratio);
         fmt::print(out_,
                    "{} ops on {} against reference, seed {}: {} passed, {} failed, {} unsupported, {} left out by the "
                    "budget, {:.1f} s\n",
                    tallies_.size(), options_.device.str(), options_.seed, sum.passed, sum.failed, sum.unsupported,
                    left_out, seconds);
-        if (sum.unsupported > 0)
-            fmt::print(out_, "unsupported cases are not passed cases{}\n",
-                       options_.require_all ? ": --require-all fails them" : "");
-        return sum.failed > 0 || (options_.require_all && (sum.unsupported > 0 || left_out > 0)) ? 1 : 0;
+        for (const auto& [dtype, t] : by_dtype_)
+            if (t.unsupported > 0)
+                fmt::print(out_, "{}: {} cases unsupported, which is not passed{}; {} passed\n", name_of(dtype),
+                           t.unsupported, options_.require_all ? " (--require-all fails them)" : "", t.passed);
+        if (sum.passed + sum.failed == 0) fmt::print(out_, "nothing was run\n");
     }
 
-private:
     const OpsReportOptions& options_;
     std::FILE* out_;
     std::map<std::string, OpTally> tallies_;
+    std::map<DType, OpTally> by_dtype_;
+    Json::Array failures_;
 };
 
 std::vector<DType> dtypes(const std::string& names) {
@@ -89,6 +139,11 @@ std::vector<DType> dtypes(const std::string& names) {
                               .at = "option --dtype"});
     }
     return all;
+}
+
+// Refusals are tried on f32 arguments: they say nothing of another dtype.
+bool has_f32_case(const std::vector<CaseReference>& cases, const kernels::OpCases& op) {
+    return std::ranges::any_of(cases, [&](const CaseReference& c) { return c.op == &op && c.dtype == DType::f32; });
 }
 
 }
@@ -115,6 +170,12 @@ int ops_report(const std::string& mode, const OpsReportOptions& options, std::FI
                                               printable(options.ops), printable(options.cases)),
                           .at = "option --op",
                           .try_ = "bkd check-ops list"});
+    if (mode == "list" && options.as_json) {
+        Json::Array ids;
+        for (const CaseReference& c : cases) ids.emplace_back(c.id());
+        fmt::print(out, "{}\n", Json(Json::Object{{"schema", "bkd.check-list/1"}, {"cases", ids}}).dump());
+        return 0;
+    }
     if (mode == "list") {
         for (const CaseReference& c : cases) fmt::print(out, "{}\n", c.id());
         return 0;
@@ -138,16 +199,13 @@ int ops_report(const std::string& mode, const OpsReportOptions& options, std::FI
         kernels::CaseChecker checker(*tested, *truth, {.seed = options.seed + round});
         for (const CaseReference& c : cases) {
             if (seconds() > limit) return report.finish(seconds(), static_cast<int>(cases.size()) - done);
-            report.add(c.op->op, mode == "same" ? checker.same(c, pointers) : checker.agrees(c));
+            report.add(c.op->op, c.dtype, mode == "same" ? checker.same(c, pointers) : checker.agrees(c));
             ++done;
         }
         if (mode == "test")
             for (const kernels::OpCases& op : table)
-                for (const CaseReference& c : cases)
-                    if (c.op == &op) {
-                        for (const CaseResult& refusal : checker.refuses(op)) report.add(op.op, refusal);
-                        break;
-                    }
+                if (has_f32_case(cases, op))
+                    for (const CaseResult& refusal : checker.refuses(op)) report.add(op.op, DType::f32, refusal);
         if (options.budget != Budget::soak) break;
     }
     return report.finish(seconds(), 0);

@@ -17,12 +17,13 @@ struct OpsReportOptions {
     Budget budget = Budget::full;
     bool require_all = false;  // unsupported or skipped counts as failed
     bool verbose = false;
+    bool as_json = false;  // one document, at the end
     Device device{};
     BackendOptions backend{};
 };
 
-// mode test, same or list. Returns 0, or 1 if a case failed. Cases that a device does not support are counted and
-// listed by op, never passed.
+// mode test, same or list. Returns 0, or 1 if a case failed or none was run. Cases that a device does not support are
+// counted and listed by op and by dtype, never passed.
 int ops_report(const std::string& mode, const OpsReportOptions& options, std::FILE* out);
 
 std::vector<std::string> split_at_commas(const std::string& text);

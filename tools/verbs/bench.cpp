@@ -89,7 +89,7 @@ int run_bench(const std::vector<std::string>& arguments) {
                     "Times a training step on synthetic images (step, the default) or single ops at the sizes of a "
                     "ResNet-32 step (ops).",
                     {"bkd bench step --network resnet32 --method bkd", "bkd bench ops --op 'conv2d*'"});
-    options.words("MODE", words, 0, "step or ops");
+    options.words("MODE", words, 0, 1, "step or ops");
     machine.add_to(options);
     options.value("--network", step.network, "step: a network of models/list.inc");
     options.choice("--method", method, {"ce", "bkd"}, "step: which loss");

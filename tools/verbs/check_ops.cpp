@@ -13,14 +13,14 @@ int run_check_ops(const std::vector<std::string>& arguments) {
     OpsReportOptions choice;
     std::string budget = "full";
     std::int64_t seed = 0;
-    bool require_all = false, verbose = false;
+    bool require_all = false, verbose = false, as_json = false;
     Options options(
         "check-ops",
         "Holds every op of a device against reference numbers. Modes: test (default), same (equal bits again and on\n"
         "other numbers of threads), list, golden FILE... (golden files, from anyone).",
         {"bkd check-ops --device cpu", "bkd check-ops same --op 'conv2d*'",
          "bkd check-ops golden tests/golden/ops.safetensors --device reference"});
-    options.words("MODE", words, 0, "test, same, list, or golden FILE...");
+    options.words("MODE", words, 0, Options::any_number, "test, same, list, or golden FILE...");
     machine.add_to(options);
     options.value("--op", choice.ops, "ops by name, with * and ?, separated by commas");
     options.value("--case", choice.cases, "cases whose id this regular expression finds");
@@ -29,11 +29,13 @@ int run_check_ops(const std::vector<std::string>& arguments) {
     options.choice("--budget", budget, {"smoke", "full", "soak"}, "how long: about 10 s, all cases, until stopped");
     options.flag("--require-all", require_all, "a skipped case fails the run");
     options.flag("-v,--verbose", verbose, "a line for every case, not only for failures");
+    options.flag("--json", as_json, "the result as one JSON document");
     if (!options.parse(arguments)) return 0;
     choice.seed = static_cast<std::uint64_t>(seed);
     choice.budget = budget == "smoke" ? Budget::smoke : budget == "soak" ? Budget::soak : Budget::full;
     choice.require_all = require_all;
     choice.verbose = verbose;
+    choice.as_json = as_json;
     choice.device = machine.chosen_device();
     choice.backend = machine.backend();
     const std::string mode = words.empty() ? "test" : words.front();
@@ -47,6 +49,11 @@ int run_check_ops(const std::vector<std::string>& arguments) {
         throw InputError({.id = 203,
                           .what = fmt::format("check-ops has no mode \"{}\"", printable(mode)),
                           .try_ = "test, same, list or golden FILE..."});
+    if (words.size() > 1)
+        throw InputError(
+            {.id = 207,
+             .what = fmt::format("check-ops {} takes no file: \"{}\" is too much", mode, printable(words[1])),
+             .try_ = "bkd check-ops golden FILE..."});
     return ops_report(mode, choice, stdout);
 }
 

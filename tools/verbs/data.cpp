@@ -6,6 +6,8 @@
 #include "tools/options.h"
 #include "tools/terminal.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 
 namespace bkd {
@@ -18,6 +20,8 @@ Json to_json(const DataStats& stats) {
                                      {"bytes", file.stored_bytes},
                                      {"unpacked_bytes", file.unpacked_bytes},
                                      {"sha256", file.sha256}});
+    Json ratio;  // null: a class is empty
+    if (stats.ratio) ratio = *stats.ratio;
     const auto group = [&](Shot which) { return Json(static_cast<std::int64_t>(stats.groups.of(which).size())); };
     return Json::Object{
         {"schema", "bkd.data-stats/1"},
@@ -26,7 +30,7 @@ Json to_json(const DataStats& stats) {
         {"total", stats.total},
         {"classes", Json::array(stats.class_names)},
         {"counts", Json::array(stats.counts)},
-        {"ratio", stats.ratio ? Json(*stats.ratio) : Json()},
+        {"ratio", ratio},
         {"groups",
          Json::Object{{"many", group(Shot::many)}, {"medium", group(Shot::medium)}, {"few", group(Shot::few)}}},
         {"index_sha256", stats.index_fingerprint},
@@ -35,20 +39,43 @@ Json to_json(const DataStats& stats) {
         {"files", files}};
 }
 
+Json list_json() {
+    Json::Array sets;
+    for (const DatasetEntry& entry : datasets()) {
+        sets.emplace_back();
+        sets.back().set("name", entry.name).set("title", entry.title);
+    }
+    return Json::Object{{"schema", "bkd.data-list/1"}, {"sets", sets}};
+}
+
+// A cut has a law and a ratio; what one of them says alone would be ignored.
+void check_cut(const std::string& imbalance, const std::optional<double>& ratio,
+               const std::optional<std::int64_t>& seed) {
+    const bool is_cut = imbalance != "none";
+    const auto refuse = [](const std::string& option, const std::string& needs, const std::string& advice) {
+        throw InputError(
+            {.id = 206, .what = fmt::format("{} needs {}", option, needs), .at = "option " + option, .try_ = advice});
+    };
+    if (!is_cut && (ratio || seed))
+        refuse(ratio ? "--ratio" : "--subset-seed", "--imbalance: without a law nothing is cut",
+               "--imbalance long_tailed --ratio 100");
+    if (is_cut && !ratio) refuse("--imbalance", "--ratio, largest class / smallest class", "--ratio 100");
+}
+
 }
 
 int run_data(const std::vector<std::string>& arguments) {
     std::vector<std::string> words;
     std::string root = "auto", split = "train", imbalance = "none";
-    double ratio = 1;
-    std::int64_t subset_seed = 0;
+    std::optional<double> ratio;
+    std::optional<std::int64_t> subset_seed;
     bool as_json = false;
     Options options(
         "data",
         "Statistics of a data set, or of a long-tailed or step cut of it: counts, ratio, shot groups, fingerprints.",
         {"bkd data ls", "bkd data stats fashion_mnist --imbalance long_tailed --ratio 100",
          "bkd data stats cifar10 --root data --imbalance step --ratio 50 --json"});
-    options.words("MODE", words, 1, "ls, or stats NAME");
+    options.words("MODE", words, 1, 2, "ls, or stats NAME");
     options.value("--root", root, "folder of the set's files; auto: ./data and where Debian's packages put them");
     options.choice("--split", split, {"train", "test"}, "which part");
     options.choice("--imbalance", imbalance, {"none", "long_tailed", "step"}, "how to cut");
@@ -57,18 +84,23 @@ int run_data(const std::vector<std::string>& arguments) {
     options.flag("--json", as_json, "the result as one JSON document");
     if (!options.parse(arguments)) return 0;
 
-    if (words[0] == "ls") {
-        for (const DatasetEntry& entry : datasets()) fmt::print("{:<16} {}\n", entry.name, entry.title);
+    check_cut(imbalance, ratio, subset_seed);
+    if (words[0] == "ls" && words.size() == 1) {
+        if (as_json)
+            fmt::print("{}\n", list_json().dump());
+        else
+            for (const DatasetEntry& entry : datasets()) fmt::print("{:<16} {}\n", entry.name, entry.title);
         return 0;
     }
     if (words[0] != "stats" || words.size() != 2)
-        throw InputError(
-            {.id = 203,
-             .what = fmt::format("bkd data takes ls, or stats and one name, got \"{}\"", printable(words[0])),
-             .try_ = "bkd data --help"});
+        throw InputError({.id = 203,
+                          .what = fmt::format("bkd data takes ls, or stats and one name, got \"{}\"",
+                                              printable(fmt::format("{}", fmt::join(words, " ")))),
+                          .try_ = "bkd data --help"});
     const ImageSet set = open_dataset(words[1], root, parse_split(split));
-    const SubsetOptions cut{
-        .kind = parse_imbalance(imbalance), .ratio = ratio, .seed = static_cast<std::uint32_t>(subset_seed)};
+    const SubsetOptions cut{.kind = parse_imbalance(imbalance),
+                            .ratio = ratio.value_or(1),
+                            .seed = static_cast<std::uint32_t>(subset_seed.value_or(0))};
     const DataStats stats = stats_of(set, select_subset(set, cut));
     const Terminal terminal;
     if (as_json)

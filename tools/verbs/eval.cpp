@@ -45,7 +45,7 @@ int run_eval(const std::vector<std::string>& arguments) {
                      "bkd eval resnet20.safetensors --network resnet20 --data cifar10 --mean 0.485,0.456,0.406 --std "
                      "0.229,0.224,0.225",
                      "bkd eval student.safetensors --expect 'top1>=80'"});
-    options.words("MODEL", models, 1, "safetensors files");
+    options.words("MODEL", models, 1, Options::any_number, "safetensors files");
     machine.add_to(options);
     options.value("--data", model.data, "data set; default: the one the file names");
     options.value("--data-root", root, "folder of the set's files, or auto");

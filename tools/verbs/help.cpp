@@ -8,6 +8,10 @@
 namespace bkd {
 
 int run_help(const std::vector<std::string>& arguments) {
+    if (arguments.size() > 1)
+        throw InputError({.id = 207,
+                          .what = fmt::format("bkd help takes one word: \"{}\" is too much", printable(arguments[1])),
+                          .try_ = "bkd help KEY"});
     const std::string word = arguments.empty() ? "" : arguments[0];
     if (word == "recipes") {
         for (const InstalledRecipe& recipe : installed_recipes(recipe_folders()))

@@ -1,0 +1,81 @@
+#include "train/resume_check.h"
+
+#include <fmt/format.h>
+
+namespace bkd {
+namespace {
+
+bool may_grow(const Leaf& leaf) { return leaf.key->resume == KeyResume::upwards; }
+
+std::int64_t epochs_of(const Recipe& recipe, const std::string& stage) {
+    return recipe.for_stage(stage).integer("train.epochs");
+}
+
+}
+
+void check_changes(const Recipe& then, const Recipe& now) {
+    for (const auto& [path, leaf] : now.leaves()) {
+        const Leaf* before = then.find(path);
+        if (leaf.key->effect == KeyEffect::machine || leaf.key->resume == KeyResume::free || may_grow(leaf) ||
+            (before != nullptr && before->value == leaf.value))
+            continue;
+        throw InputError({.id = 1005,
+                          .what = fmt::format("{} cannot change on resume: {} was {}", path, value_text(leaf.value),
+                                              before == nullptr ? "unset" : value_text(before->value)),
+                          .at = leaf.provenance,
+                          .why = leaf.key->effect == KeyEffect::result
+                                     ? "it decides results: the run would be neither the old nor a new one"
+                                     : "the run goes on in its folder"});
+    }
+}
+
+void check_epochs(const Recipe& then, const Recipe& now, std::span<const Stage> stages, const Checkpoint* from) {
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+        const Stage& stage = stages[i];
+        const std::int64_t had = epochs_of(then, stage.name), has = epochs_of(now, stage.name);
+        if (has == had || stage.epochs != has) continue;  // or the method decides them
+        InputError::Parts parts{
+            .id = 1005,
+            .what = fmt::format("stage {} cannot have {} epochs on resume: it had {}", stage.name, has, had),
+            .at = now.for_stage(stage.name).at("train.epochs")};
+        const auto kind = stage.schedule ? stage.schedule->kind : Schedule::Kind::constant;
+        const bool has_begun = from != nullptr && static_cast<std::size_t>(from->stage_index) >= i;
+        if (has < had || has == 0 || had == 0) {
+            parts.why = "epochs may only become more";
+        } else if (has_begun && (kind == Schedule::Kind::cosine || kind == Schedule::Kind::cosine_step)) {
+            parts.why = "a cosine schedule depends on the number of epochs: those done had other learning rates";
+            parts.try_ = fmt::format("a new run: bkd train {} with these epochs", now.name());
+        } else if (from != nullptr && static_cast<std::size_t>(from->stage_index) > i) {
+            parts.why = "it is finished, and later stages started from its result";
+            parts.try_ =
+                fmt::format("stages.{}.epochs={}", stages[static_cast<std::size_t>(from->stage_index)].name, has);
+        } else {
+            continue;
+        }
+        throw InputError(std::move(parts));
+    }
+}
+
+void check_checkpoint(const Checkpoint& checkpoint, const std::string& run, std::uint64_t seed,
+                      std::span<const Stage> stages) {
+    const auto count = static_cast<std::int64_t>(stages.size());
+    const bool has_index = checkpoint.stage_index >= 0 && checkpoint.stage_index < count;
+    const std::string here = has_index ? stages[static_cast<std::size_t>(checkpoint.stage_index)].name : std::string();
+    std::string differs;
+    if (!checkpoint.run.empty() && checkpoint.run != run)
+        differs = fmt::format("run {}, this run is {}", printable(checkpoint.run), printable(run));
+    else if (checkpoint.seed != seed)
+        differs = fmt::format("seed {}, this run has {}", checkpoint.seed, seed);
+    else if (!has_index)
+        differs = fmt::format("stage number {}, this run has {} stages", checkpoint.stage_index + 1, count);
+    else if (checkpoint.stage != here)
+        differs = fmt::format("stage {} as number {}, in this run that is {}", printable(checkpoint.stage),
+                              checkpoint.stage_index + 1, here);
+    if (differs.empty()) return;
+    throw InputError({.id = 1005,
+                      .what = fmt::format("checkpoint {} is of {}", printable(checkpoint_name(checkpoint)), differs),
+                      .why = "training would go on from another run's weights",
+                      .try_ = "move it out of checkpoints/; the one before it then serves"});
+}
+
+}

@@ -1,0 +1,40 @@
+#pragma once
+// RunLock: one process at a time writes to a run's folder. Its file "lock" is held by flock(2) while the process runs,
+// and holds one line, "host pid start-ticks boot-id heartbeat since", the last two in seconds since 1970. flock ends with
+// its process, however that ends; the heartbeat is for network file systems on which it does not reach other machines.
+#include "engine/file.h"
+
+#include <chrono>
+#include <optional>
+
+namespace bkd {
+
+class RunLock {
+public:
+    // InputError E1002, with who holds it, if another process works on the run. Taken over are the lock of a process
+    // of this machine that is gone, and that of another machine after 60 s without a heartbeat.
+    RunLock(const std::filesystem::path& folder, const FileSystem& system);
+    ~RunLock();  // empties the file
+    RunLock(const RunLock&) = delete;
+    RunLock& operator=(const RunLock&) = delete;
+
+    // "process 41233 on node7", whose lock was left behind; empty if there was none.
+    const std::string& taken_from() const { return taken_from_; }
+    // To be called before every write and after every step: renews a heartbeat that is so old. E1003 if another process
+    // has taken the run over meanwhile (this one was stopped, or cut off from the file system).
+    void keep(std::chrono::seconds every = std::chrono::seconds(10));
+
+private:
+    std::string text() const;
+    void write(std::int64_t heartbeat);
+
+    std::string folder_;
+    FileSystem system_;
+    Descriptor file_;
+    std::int64_t since_ = 0;
+    std::string line_{}, taken_from_{};
+    std::chrono::steady_clock::time_point written_{};
+    bool is_lost_ = false;
+};
+
+}
