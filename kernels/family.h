@@ -49,4 +49,5 @@
     };                                                           \
     BKD_FAMILY_ON(reference, Name, OPS, BKD_OP_BODY)             \
     BKD_FAMILY_ON(cpu, Name, OPS, BKD_OP_BODY)                   \
+    BKD_FAMILY_ON(cuda, Name, OPS, BKD_OP_BODY)                  \
     BKD_FAMILY_ON(plan, Name, OPS, BKD_OP_EMPTY)

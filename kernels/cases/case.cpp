@@ -123,16 +123,30 @@ View CaseMemory::place(const Shape& shape, DType dtype, HostTensor::Role role, c
     return view;
 }
 
-View CaseMemory::real(const Shape& shape, DType dtype, const Draw& from, HostTensor::Role role, const Bound& bound) {
+std::vector<float> CaseMemory::drawn(const Shape& shape, const Draw& from) const {
     std::vector<float> values(static_cast<std::size_t>(shape.count()));
     draw(from, shape, options_.seed, next_tensor(), values);
-    // Numbers that will be stored as bf16 are rounded to it on every backend, so that the truth sees the same.
-    const bool narrow = options_.storage == DType::bf16 && dtype == storage_ && role == HostTensor::Role::input;
-    for (float& x : values) {
-        if (narrow) x = from_bf16(to_bf16(x));
-        if (options_.magnitudes) x = std::abs(x);
-    }
+    return values;
+}
+
+View CaseMemory::place_numbers(const Shape& shape, DType dtype, std::vector<float>& values, HostTensor::Role role,
+                               const Bound& bound) {
+    if (options_.magnitudes)
+        for (float& x : values) x = std::abs(x);
     return place(shape, dtype, role, bound, encode(values, dtype));
+}
+
+View CaseMemory::real(const Shape& shape, DType dtype, const Draw& from, HostTensor::Role role, const Bound& bound) {
+    std::vector<float> values = drawn(shape, from);
+    return place_numbers(shape, dtype, values, role, bound);
+}
+
+// Numbers that the backend under test will hold as bf16 are rounded to it on every backend: the truth sees the same.
+View CaseMemory::stored(const Shape& shape, const Draw& from, HostTensor::Role role, const Bound& bound) {
+    std::vector<float> values = drawn(shape, from);
+    if (options_.storage == DType::bf16)
+        for (float& x : values) x = from_bf16(to_bf16(x));
+    return place_numbers(shape, storage_, values, role, bound);
 }
 
 View CaseMemory::pattern(const Shape& shape, DType dtype, const Bound& bound) {
@@ -208,13 +222,14 @@ Invariant rows_sum_to(std::size_t tensor, double sum, double roundings, double a
     return [=](const std::vector<HostTensor>& tensors) -> std::string {
         const HostTensor& t = tensors.at(tensor);
         const auto c = static_cast<std::size_t>(t.shape[-1]);
+        const double unit = t.dtype == DType::bf16 ? 0x1p-8 : 0x1p-24;
         for (std::size_t row = 0; c != 0 && row < t.values.size() / c; ++row) {
             double total = 0, size = 0;
             for (std::size_t i = 0; i < c; ++i) {
                 total += t.values[row * c + i];
                 size += std::abs(t.values[row * c + i]);
             }
-            if (!(std::abs(total - sum) <= roundings * 0x1p-24 * (size + std::abs(sum)) + absolute))
+            if (!(std::abs(total - sum) <= roundings * unit * (size + std::abs(sum)) + absolute))
                 return fmt::format("row {} sums to {:.9g}, not to {}", row, total, sum);
         }
         return {};

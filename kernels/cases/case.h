@@ -44,7 +44,7 @@ public:
 
     // Inputs. `storage` types follow the case's dtype, `_f32` ones are f32 (f64 on reference) whatever it is.
     View input(const Shape& shape, const Draw& from = normal()) {
-        return real(shape, storage_, from, HostTensor::Role::input, {});
+        return stored(shape, from, HostTensor::Role::input, {});
     }
     View input_f32(const Shape& shape, const Draw& from = normal()) {
         return real(shape, backend_.real, from, HostTensor::Role::input, {});
@@ -61,7 +61,7 @@ public:
     View output_f32(const Shape& shape, const Bound& bound) { return pattern(shape, backend_.real, bound); }
     View output_of(const Shape& shape, DType dtype) { return pattern(shape, dtype, exact()); }
     View updated(const Shape& shape, const Bound& bound, const Draw& from = normal()) {
-        return real(shape, storage_, from, HostTensor::Role::updated, bound);
+        return stored(shape, from, HostTensor::Role::updated, bound);
     }
     View updated_f32(const Shape& shape, const Bound& bound, const Draw& from = normal()) {
         return real(shape, backend_.real, from, HostTensor::Role::updated, bound);
@@ -83,6 +83,10 @@ private:
         std::size_t offset;             // of the first element
     };
     View real(const Shape& shape, DType dtype, const Draw& from, HostTensor::Role role, const Bound& bound);
+    View stored(const Shape& shape, const Draw& from, HostTensor::Role role, const Bound& bound);
+    View place_numbers(const Shape& shape, DType dtype, std::vector<float>& values, HostTensor::Role role,
+                       const Bound& bound);
+    std::vector<float> drawn(const Shape& shape, const Draw& from) const;
     View pattern(const Shape& shape, DType dtype, const Bound& bound);
     View place(const Shape& shape, DType dtype, HostTensor::Role role, const Bound& bound,
                const std::vector<std::byte>& payload);

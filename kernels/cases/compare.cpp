@@ -1,6 +1,7 @@
 #include "kernels/cases/check.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 namespace bkd::kernels {
@@ -23,10 +24,15 @@ std::string joined(const std::vector<std::int64_t>& index) {
     return text;
 }
 
-// The truth as the dtype of the output can hold it: 1e39 is an infinity in f32.
-double representable(double x, DType dtype) {
+// The truth as the dtype of the output can hold it: 1e39 is an infinity in f32. Where nothing but the last rounding is
+// allowed (`is_exact`), it is rounded too: 257 is 256 in bf16; elsewhere the bound has room for half a unit of bf16.
+double representable(double x, DType dtype, bool is_exact) {
     if (dtype != DType::f32 && dtype != DType::bf16) return x;
-    return std::abs(x) > std::numeric_limits<float>::max() * (1 + u / 2) ? std::copysign(HUGE_VAL, x) : x;
+    if (std::abs(x) > std::numeric_limits<float>::max() * (1 + u / 2)) return std::copysign(HUGE_VAL, x);
+    if (dtype == DType::f32 || !std::isfinite(x)) return x;
+    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(x));
+    const float rounded = std::bit_cast<float>((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000);  // ties to even
+    return is_exact || !std::isfinite(rounded) ? rounded : x;
 }
 
 struct Comparison {
@@ -62,7 +68,7 @@ void fail(CaseResult& result, FailKind kind, std::size_t tensor, const HostTenso
 // One kind of fault over all elements of one output; the kinds are looked for one after another over all outputs.
 void compare_elements(FailKind kind, std::size_t tensor, const Comparison& c, CaseResult& result) {
     for (std::size_t i = 0; i < c.got.values.size(); ++i) {
-        const double got = c.got.values[i], want = representable(c.want.values[i], c.got.dtype);
+        const double got = c.got.values[i], want = representable(c.want.values[i], c.got.dtype, c.got.bound.is_exact());
         if (kind == FailKind::unwritten) {
             if (c.got.is_unwritten[i] && got != want) fail(result, kind, tensor, c.got, i, want, 0);
             continue;

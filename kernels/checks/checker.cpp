@@ -3,7 +3,11 @@
 namespace bkd::kernels {
 namespace {
 
-DType real_on(const Device& device) { return device.kind == DeviceKind::reference ? DType::f64 : DType::f32; }
+// bf16 is storage where a backend has it; that a contract says f32 alone is seen by the launcher, which reads a float.
+DType real_as(const ConstView& view) {
+    if (view.device.kind == DeviceKind::reference) return DType::f64;
+    return view.device.kind == DeviceKind::cuda && view.dtype == DType::bf16 ? DType::bf16 : DType::f32;
+}
 
 }
 
@@ -19,10 +23,10 @@ void Checker::typed(const char* name, const ConstView& view, DType type, const S
     if (view.shape != shape) fail_check(op, name, fmt::format("{} where {} is needed", view.shape.str(), shape.str()));
 }
 
-void Checker::real(const char* name, const ConstView& view) const { typed(name, view, real_on(view.device)); }
+void Checker::real(const char* name, const ConstView& view) const { typed(name, view, real_as(view)); }
 
 void Checker::real(const char* name, const ConstView& view, const Shape& shape) const {
-    typed(name, view, real_on(view.device), shape);
+    typed(name, view, real_as(view), shape);
 }
 
 void Checker::optional_real(const char* name, const ConstView& view, const Shape& shape) const {

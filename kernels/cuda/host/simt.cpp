@@ -1,0 +1,195 @@
+// The scheduler of simt.h: blocks one after another, the threads of one in an order of choice (SIMT_ORDER=reverse), so
+// that a kernel whose result depends on the order shows it.
+#include "kernels/cuda/host/simt.h"
+
+#include <cstdlib>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+// Saves the registers a call must keep, takes another stack and what was saved on it.
+extern "C" void simt_switch(void** save, void* load);
+asm(R"(
+.text
+.globl simt_switch
+.type simt_switch, @function
+simt_switch:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    ret
+)");
+
+namespace simt {
+
+thread_local constinit Place here{};
+
+namespace {
+
+constexpr std::size_t stack_bytes = 64 << 10;
+constexpr int warp = 32;
+
+enum class State : std::uint8_t { ready, block_wait, warp_wait, done };
+struct Lane {
+    std::unique_ptr<std::byte[]> stack;
+    void* saved = nullptr;
+    State state = State::done;
+    unsigned mask = 0;
+    std::uint64_t value = 0;
+};
+
+struct Block {
+    std::vector<Lane> lanes;
+    std::vector<std::uint64_t> shown;  // what the lanes of a warp brought to its last meeting
+    std::set<void*> poisoned;
+    const std::function<void()>* body = nullptr;
+    void* scheduler = nullptr;
+    int current = 0, threads = 0;
+};
+thread_local Block block;
+
+[[noreturn]] void lane_main() {
+    (*block.body)();
+    block.lanes[static_cast<std::size_t>(block.current)].state = State::done;
+    void* ignored = nullptr;
+    simt_switch(&ignored, block.scheduler);
+    std::abort();
+}
+
+void start(Lane& lane) {
+    if (!lane.stack) lane.stack = std::make_unique<std::byte[]>(stack_bytes);
+    auto top = reinterpret_cast<std::uintptr_t>(lane.stack.get() + stack_bytes) / 16 * 16;
+    auto* words = reinterpret_cast<void**>(top);
+    *--words = nullptr;
+    *--words = reinterpret_cast<void*>(&lane_main);
+    for (int i = 0; i < 6; ++i) *--words = nullptr;
+    lane.saved = words;
+    lane.state = State::ready;
+}
+
+void wait(State state) {
+    const int me = block.current;
+    Lane& lane = block.lanes[static_cast<std::size_t>(me)];
+    lane.state = state;
+    const Place mine = here;
+    simt_switch(&lane.saved, block.scheduler);
+    here = mine;
+}
+
+// Lets the warps go whose waiting lanes are all there.
+bool release_warps() {
+    bool moved = false;
+    for (int first = 0; first < block.threads; first += warp) {
+        unsigned waiting = 0;
+        unsigned mask = 0;
+        for (int i = 0; i < warp && first + i < block.threads; ++i) {
+            const Lane& lane = block.lanes[static_cast<std::size_t>(first + i)];
+            if (lane.state != State::warp_wait) continue;
+            waiting |= 1u << i;
+            mask = lane.mask;
+        }
+        if (waiting == 0 || (waiting & mask) != mask) continue;
+        for (int i = 0; i < warp; ++i) {
+            if ((mask >> i & 1) == 0) continue;
+            Lane& lane = block.lanes[static_cast<std::size_t>(first + i)];
+            block.shown[static_cast<std::size_t>(first + i)] = lane.value;
+            lane.state = State::ready;
+        }
+        moved = true;
+    }
+    return moved;
+}
+
+bool release_block() {
+    int live = 0;
+    for (int i = 0; i < block.threads; ++i) {
+        const State state = block.lanes[static_cast<std::size_t>(i)].state;
+        if (state == State::done) continue;
+        if (state != State::block_wait) return false;
+        ++live;
+    }
+    for (int i = 0; i < block.threads; ++i)
+        if (block.lanes[static_cast<std::size_t>(i)].state != State::done)
+            block.lanes[static_cast<std::size_t>(i)].state = State::ready;
+    return live > 0;
+}
+
+void run_block() {
+    static const bool is_reverse = std::getenv("SIMT_ORDER") != nullptr;
+    block.poisoned.clear();
+    for (int i = 0; i < block.threads; ++i) start(block.lanes[static_cast<std::size_t>(i)]);
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < block.threads; ++i) {
+            const int at = is_reverse ? block.threads - 1 - i : i;
+            Lane& lane = block.lanes[static_cast<std::size_t>(at)];
+            if (lane.state != State::ready) continue;
+            block.current = at;
+            here.thread.x = static_cast<unsigned>(at);
+            simt_switch(&block.scheduler, lane.saved);
+            moved = true;
+        }
+        moved = release_warps() || moved;
+        moved = release_block() || moved;
+    }
+    for (int i = 0; i < block.threads; ++i)
+        if (block.lanes[static_cast<std::size_t>(i)].state != State::done)
+            throw std::logic_error("thread " + std::to_string(i) + " waits for threads that never come");
+}
+
+}
+
+void run_grid(dim3 grid, int threads, const std::function<void()>& body) {
+    if (threads < 1 || threads > 1024 || grid.y > 65535 || grid.z > 65535) throw std::logic_error("not a legal launch");
+    block.threads = threads;
+    block.body = &body;
+    if (block.lanes.size() < static_cast<std::size_t>(threads)) block.lanes.resize(static_cast<std::size_t>(threads));
+    block.shown.resize(1024);
+    here.block_size = dim3(static_cast<unsigned>(threads));
+    here.grid = grid;
+    here.thread = {0, 0, 0};
+    for (unsigned z = 0; z < grid.z; ++z)
+        for (unsigned y = 0; y < grid.y; ++y)
+            for (unsigned x = 0; x < grid.x; ++x) {
+                here.block = {x, y, z};
+                run_block();
+            }
+}
+
+void block_wait() { wait(State::block_wait); }
+
+std::uint64_t exchange(unsigned mask, std::uint64_t mine, int from) {
+    Lane& lane = block.lanes[static_cast<std::size_t>(block.current)];
+    lane.mask = mask;
+    lane.value = mine;
+    wait(State::warp_wait);
+    return block.shown[static_cast<std::size_t>(block.current / warp * warp + from)];
+}
+
+unsigned ballot(unsigned mask, bool mine) {
+    exchange(mask, mine ? 1 : 0, 0);
+    unsigned votes = 0;
+    for (int i = 0; i < warp; ++i)
+        if ((mask >> i & 1) != 0 && block.shown[static_cast<std::size_t>(block.current / warp * warp + i)] != 0)
+            votes |= 1u << i;
+    return votes;
+}
+
+void on_shared(void* data, std::size_t bytes) {
+    if (block.poisoned.insert(data).second) std::memset(data, 0xFF, bytes);
+}
+
+}

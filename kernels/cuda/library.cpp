@@ -1,0 +1,236 @@
+// cuBLASLt and cuDNN behind library.h. A plan is made once for a shape and kept; finding none is kept too. Choice is by
+// rule, not by timing: the first of the library's ranking that computes in f32, gives the same bits every time and
+// stays within the workspace. cuDNN ranks TF32 first for f32, so a plan is never taken unseen.
+#include "kernels/cuda/library.h"
+
+#include "kernels/cuda/graph.h"
+
+#include <cublasLt.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <optional>
+
+namespace bkd::kernels::cuda {
+namespace {
+
+constexpr std::size_t most_workspace = std::size_t{64} << 20;
+
+struct ProductPlan {
+    cublasLtMatmulDesc_t operation = nullptr;
+    cublasLtMatrixLayout_t a = nullptr, b = nullptr, out = nullptr;
+    cublasLtMatmulAlgo_t algorithm{};
+    std::size_t workspace = 0;
+    bool is_there = false;
+
+    ProductPlan() = default;
+    ProductPlan(const ProductPlan&) = delete;
+    ~ProductPlan() {
+        cublasLtMatrixLayoutDestroy(a);
+        cublasLtMatrixLayoutDestroy(b);
+        cublasLtMatrixLayoutDestroy(out);
+        cublasLtMatmulDescDestroy(operation);
+    }
+};
+
+using Key = std::vector<std::int64_t>;
+
+cudaDataType_t type_of(DType type) { return type == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F; }
+
+// A tensor at an address that is a multiple of 16: itself, or a copy that store() brings back.
+class Aligned {
+public:
+    Aligned(CudaStream& stream, const void* data, std::size_t bytes, bool is_read)
+        : stream_(stream), original_(const_cast<void*>(data)), bytes_(bytes) {
+        if (reinterpret_cast<std::uintptr_t>(data) % 16 == 0) return;
+        copy_.emplace(stream.pool, bytes);
+        if (is_read) copy(copy_->as<void>(), original_);
+    }
+    void* data() const { return copy_ ? copy_->as<void>() : original_; }
+    void store() const {
+        if (copy_) copy(original_, copy_->as<void>());
+    }
+
+private:
+    void copy(void* to, const void* from) const {
+        BKD_CUDA(cudaMemcpyAsync(to, from, bytes_, cudaMemcpyDeviceToDevice, stream_.queue), stream_.device);
+    }
+    CudaStream& stream_;
+    void* original_;
+    std::size_t bytes_;
+    std::optional<Scratch> copy_;
+};
+
+void check_product(cublasStatus_t status, const char* call, const Device& device) {
+    if (status == CUBLAS_STATUS_SUCCESS) return;
+    throw InputError({.id = 802,
+                      .what = fmt::format("{}: {}", call, cublasLtGetStatusString(status)),
+                      .at = device.str(),
+                      .try_ = "cuBLAS of the toolkit this program was built with, first on the loader's path"});
+}
+#define BKD_CUBLAS(call, device) check_product((call), #call, (device))
+
+}
+
+class Libraries {
+public:
+    ~Libraries() {
+        products.clear();
+        convolutions.clear();
+        if (lt != nullptr) cublasLtDestroy(lt);
+        if (dnn != nullptr) cudnnDestroy(dnn);
+    }
+    cublasLtHandle_t lt = nullptr;
+    cudnnHandle_t dnn = nullptr;
+    std::map<Key, ProductPlan> products;
+    std::map<Key, std::unique_ptr<ConvolutionPlan>> convolutions;  // null: cuDNN has none
+};
+
+std::unique_ptr<Libraries, LibrariesDeleter> make_libraries() {
+    return std::unique_ptr<Libraries, LibrariesDeleter>(new Libraries);
+}
+void LibrariesDeleter::operator()(Libraries* libraries) const noexcept { delete libraries; }
+
+namespace {
+
+template <class T>
+void set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t attribute, T value, const Device& device) {
+    BKD_CUBLAS(cublasLtMatmulDescSetAttribute(operation, attribute, &value, sizeof value), device);
+}
+template <class T>
+void set(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t attribute, T value,
+         const Device& device) {
+    BKD_CUBLAS(cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value), device);
+}
+
+// Row-major [rows, columns], which cuBLASLt reads as its transpose, column by column.
+cublasLtMatrixLayout_t layout(DType type, std::int64_t rows, std::int64_t columns, std::int64_t batch,
+                              const Device& device) {
+    cublasLtMatrixLayout_t made = nullptr;
+    BKD_CUBLAS(cublasLtMatrixLayoutCreate(&made, type_of(type), static_cast<std::uint64_t>(columns),
+                                          static_cast<std::uint64_t>(rows), columns),
+               device);
+    const auto count = static_cast<std::int32_t>(batch);
+    const std::int64_t step = rows * columns;
+    BKD_CUBLAS(cublasLtMatrixLayoutSetAttribute(made, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count),
+               device);
+    BKD_CUBLAS(cublasLtMatrixLayoutSetAttribute(made, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step),
+               device);
+    return made;
+}
+
+// out^T = op(b)^T op(a)^T: what is row-major here is column-major there, so the operands change places.
+void make_plan(ProductPlan& plan, const Product& p, cublasLtHandle_t lt, const Device& device) {
+    BKD_CUBLAS(cublasLtMatmulDescCreate(&plan.operation, CUBLAS_COMPUTE_32F, CUDA_R_32F), device);
+    set(plan.operation, CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N, device);
+    set(plan.operation, CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, device);
+    if (p.bias != nullptr) {
+        set(plan.operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS, device);
+        set(plan.operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, CUDA_R_32F, device);
+    }
+    plan.a =
+        p.transpose_a ? layout(p.operands, p.k, p.m, p.batch, device) : layout(p.operands, p.m, p.k, p.batch, device);
+    plan.b =
+        p.transpose_b ? layout(p.operands, p.n, p.k, p.batch, device) : layout(p.operands, p.k, p.n, p.batch, device);
+    plan.out = layout(p.result, p.m, p.n, p.batch, device);
+
+    cublasLtMatmulPreference_t preference = nullptr;
+    BKD_CUBLAS(cublasLtMatmulPreferenceCreate(&preference), device);
+    set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, most_workspace, device);
+    // Parts of k are added through the workspace, in a fixed order, or not split.
+    set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+        static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE), device);
+    for (const auto attribute :
+         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+          CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
+        set(preference, attribute, std::uint32_t{16}, device);
+    cublasLtMatmulHeuristicResult_t found{};
+    int count = 0;
+    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(lt, plan.operation, plan.b, plan.a, plan.out, plan.out,
+                                                                 preference, 1, &found, &count);
+    cublasLtMatmulPreferenceDestroy(preference);
+    plan.is_there = status == CUBLAS_STATUS_SUCCESS && count > 0;
+    plan.algorithm = found.algo;
+    plan.workspace = found.workspaceSize;
+}
+
+}
+
+bool library_product(CudaStream& stream, const Product& p) {
+    if (p.k == 0) return false;
+    Libraries& libraries = stream.libraries;
+    if (libraries.lt == nullptr) BKD_CUBLAS(cublasLtCreate(&libraries.lt), stream.device);
+    const Key key{static_cast<std::int64_t>(p.operands),
+                  static_cast<std::int64_t>(p.result),
+                  p.batch,
+                  p.m,
+                  p.n,
+                  p.k,
+                  p.transpose_a,
+                  p.transpose_b,
+                  p.bias != nullptr};
+    const auto [at, is_new] = libraries.products.try_emplace(key);
+    ProductPlan& plan = at->second;
+    if (is_new) make_plan(plan, p, libraries.lt, stream.device);
+    if (!plan.is_there) return false;
+
+    const auto bytes = [&](DType type, std::int64_t count) {
+        return static_cast<std::size_t>(p.batch * count) * size_of(type);
+    };
+    const Aligned a(stream, p.a, bytes(p.operands, p.m * p.k), true),
+        b(stream, p.b, bytes(p.operands, p.k * p.n), true);
+    const Aligned out(stream, p.out, bytes(p.result, p.m * p.n), p.accumulate);
+    std::optional<Aligned> bias;
+    if (p.bias != nullptr) {
+        bias.emplace(stream, p.bias, static_cast<std::size_t>(p.n) * sizeof(float), true);
+        set(plan.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(bias->data()), stream.device);
+    }
+    const Scratch workspace(stream.pool, plan.workspace);
+    const float one = 1, kept = p.accumulate ? 1 : 0;
+    BKD_CUBLAS(cublasLtMatmul(libraries.lt, plan.operation, &one, b.data(), plan.b, a.data(), plan.a, &kept, out.data(),
+                              plan.out, out.data(), plan.out, &plan.algorithm, workspace.as<void>(), plan.workspace,
+                              stream.queue),
+               stream.device);
+    out.store();
+    return true;
+}
+
+bool library_convolution(CudaStream& stream, const ConvolutionCall& call) {
+    Libraries& libraries = stream.libraries;
+    if (libraries.dnn == nullptr) BKD_CUDNN(cudnnCreate(&libraries.dnn), stream.device);
+    BKD_CUDNN(cudnnSetStream(libraries.dnn, stream.queue), stream.device);
+    Key key{static_cast<std::int64_t>(call.kind), static_cast<std::int64_t>(call.operands),
+            static_cast<std::int64_t>(call.result), call.accumulate};
+    for (const Shape* shape : {&call.x, &call.w, &call.y})
+        for (int i = 0; i < 4; ++i) key.push_back((*shape)[i]);
+    for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
+        key.push_back(call.geometry.stride[i]);
+        key.push_back(call.geometry.padding[i]);
+    }
+    const auto [at, is_new] = libraries.convolutions.try_emplace(std::move(key));
+    if (is_new) {
+        // As much again as the images hold, for those that outgrow the small limit: strict f32 gradients want it.
+        const std::int64_t images = 4 * (call.x.count() + call.y.count());
+        const std::size_t most = std::max(most_workspace, static_cast<std::size_t>(images));
+        at->second = plan_convolution(libraries.dnn, stream.device, call, most);
+    }
+    if (at->second == nullptr) return false;
+
+    const bool is_forward = call.kind == ConvolutionKind::forward, is_weight = call.kind == ConvolutionKind::weight;
+    const Shape& first = is_forward || is_weight ? call.x : call.y;
+    const Shape& second = is_weight ? call.y : call.w;
+    const Shape& out = is_forward ? call.y : is_weight ? call.w : call.x;
+    const auto bytes = [](const Shape& shape, DType type) {
+        return static_cast<std::size_t>(shape.count()) * size_of(type);
+    };
+    const Aligned a(stream, call.first, bytes(first, call.operands), true);
+    const Aligned b(stream, call.second, bytes(second, call.operands), true);
+    const Aligned result(stream, call.out, bytes(out, call.result), call.accumulate);
+    const Scratch workspace(stream.pool, at->second->workspace_bytes());
+    at->second->execute(libraries.dnn, stream.device, a.data(), b.data(), result.data(), workspace.as<void>());
+    result.store();
+    return true;
+}
+
+}

@@ -1,0 +1,393 @@
+// Batch normalisation on a device, with the residual addition and ReLU in the same pass. Contract:
+// kernels/normalization.h. Three launches each way: partial sums over chunks of rows, the chunks put together, and one
+// pass that applies them.
+//
+// Statistics need x once. A thread takes its own first value as the origin of its sums, so that the one-pass formula
+// sum d^2 - (sum d)^2 / n loses a few bits at most: the origin is a few deviations from the mean, whatever the mean is.
+// Threads and chunks are then joined by Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for
+// computing sample variances", 1979.
+#include "kernels/normalization.h"
+
+#include "kernels/cuda/reduce.cuh"
+
+namespace bkd::kernels::cuda {
+namespace {
+
+constexpr int rows_in_flight = 4;
+
+// n values of each of `width` columns: their mean, and the sum of squared distances from it.
+template <int width>
+struct Moments {
+    float n, mean[width], squares[width];
+
+    __device__ void merge(const Moments& other) {
+        if (other.n == 0) return;
+        const float total = n + other.n, share = other.n / total;
+#pragma unroll
+        for (int k = 0; k < width; ++k) {
+            const float apart = other.mean[k] - mean[k];
+            mean[k] += apart * share;
+            squares[k] += other.squares[k] + apart * apart * (n * share);
+        }
+        n = total;
+    }
+};
+
+// Formula   partial mean[j, c] and squares[j, c] over the rows of chunk j
+// Shapes    x [rows, c] f32 bf16; mean, squares [chunks, c] f32
+// Mapping   ColumnGrid, four rows in flight a thread
+// Bytes     x once
+template <int width, int access, class T>
+__global__ void __launch_bounds__(256) partial_moments(ColumnGrid grid, const T* x, float* mean, float* squares) {
+    using State = Moments<width>;
+    BKD_SHARED(State, shared, [256]);
+    const std::int64_t column = grid.column<width>(), end = grid.end_row();
+    std::int64_t row = grid.first_row() + grid.lane();
+    State mine{};
+    if (column < grid.c && row < end) {
+        const Floats<width> origin = load_floats_by<width, access>(x + row * grid.c + column);
+        float sum[width] = {}, squared[width] = {};
+        const auto add = [&](const Floats<width>& values) {
+#pragma unroll
+            for (int k = 0; k < width; ++k) {
+                const float d = values.at[k] - origin.at[k];
+                sum[k] += d;
+                squared[k] = fmaf(d, d, squared[k]);
+            }
+        };
+        mine.n = static_cast<float>((end - row + grid.lanes - 1) / grid.lanes);
+        for (; row + (rows_in_flight - 1) * grid.lanes < end; row += rows_in_flight * grid.lanes) {
+            Floats<width> values[rows_in_flight];
+#pragma unroll
+            for (int u = 0; u < rows_in_flight; ++u)
+                values[u] = load_floats_by<width, access>(x + (row + u * grid.lanes) * grid.c + column);
+#pragma unroll
+            for (int u = 0; u < rows_in_flight; ++u) add(values[u]);
+        }
+        for (; row < end; row += grid.lanes) add(load_floats_by<width, access>(x + row * grid.c + column));
+#pragma unroll
+        for (int k = 0; k < width; ++k) {
+            const float distance = sum[k] / mine.n, rest = squared[k] - distance * sum[k];
+            mine.mean[k] = origin.at[k] + distance;
+            mine.squares[k] = rest < 0 ? 0 : rest;  // a NaN stays
+        }
+    }
+    mine = merge_lanes(grid, mine, shared, [](State& a, const State& b) { a.merge(b); });
+    if (grid.lane() != 0 || column >= grid.c) return;
+#pragma unroll
+    for (int k = 0; k < width; ++k) {
+        mean[blockIdx.y * grid.c + column + k] = mine.mean[k];
+        squares[blockIdx.y * grid.c + column + k] = mine.squares[k];
+    }
+}
+
+// A block of 32 columns by 32 lanes, for what is put together from chunks.
+struct ChunkBlock {
+    int column, lane;
+    __device__ ChunkBlock()
+        : column(static_cast<int>(threadIdx.x) % warp_size), lane(static_cast<int>(threadIdx.x) / warp_size) {}
+    __device__ std::int64_t channel() const { return std::int64_t{blockIdx.x} * warp_size + column; }
+};
+
+// Formula   mean, rstd = 1 / sqrt(squares / m + eps) of all rows;  running += momentum (batch - running), whose
+//           variance is squares / (m - 1)
+// Mapping   ChunkBlock; lanes join every 32nd chunk, then each other
+__global__ void __launch_bounds__(1024)
+    join_moments(const float* means, const float* squares, ColumnGrid grid, int chunks, float* mean, float* rstd,
+                 float* running_mean, float* running_var, float eps, float momentum) {
+    BKD_SHARED(Moments<1>, tile, [warp_size][warp_size + 1]);
+    const ChunkBlock at;
+    Moments<1> mine{};
+    if (at.channel() < grid.c)
+        for (int j = at.lane; j < chunks; j += warp_size) {
+            const std::int64_t first = j * grid.rows_per_chunk, i = j * grid.c + at.channel();
+            const std::int64_t n = first + grid.rows_per_chunk < grid.rows ? grid.rows_per_chunk : grid.rows - first;
+            mine.merge({static_cast<float>(n), {means[i]}, {squares[i]}});
+        }
+    tile[at.lane][at.column] = mine;
+    for (int offset = warp_size / 2; offset > 0; offset /= 2) {
+        __syncthreads();
+        if (at.lane < offset) {
+            mine.merge(tile[at.lane + offset][at.column]);
+            tile[at.lane][at.column] = mine;
+        }
+    }
+    const std::int64_t c = at.channel();
+    if (at.lane != 0 || c >= grid.c) return;
+    const float m = static_cast<float>(grid.rows);
+    mean[c] = mine.mean[0];
+    rstd[c] = 1 / sqrtf(mine.squares[0] / m + eps);
+    if (running_mean == nullptr) return;
+    running_mean[c] += momentum * (mine.mean[0] - running_mean[c]);
+    running_var[c] += momentum * (mine.squares[0] / (m - 1) - running_var[c]);
+}
+
+// Formula   y = gamma (x - mean) rstd + beta [+ residual] [then max(., 0)]; is_variance: `spread` holds the variance
+// Shapes    x, residual, y [rows, c] f32 bf16; the four of a channel [c] f32, in registers
+// Mapping   ColumnGrid, two rows in flight a thread
+// Bytes     x, y and residual once
+template <bool is_variance, int width, class T>
+__global__ void __launch_bounds__(256)
+    apply(ColumnGrid grid, const T* x, const T* residual, T* y, const float* gamma, const float* beta,
+          const float* mean, const float* spread, float eps, bool relu) {
+    const std::int64_t column = grid.column<width>(), end = grid.end_row();
+    if (column >= grid.c) return;
+    Floats<width> scale = load_parameters<width>(gamma + column);
+    const Floats<width> shift = load_parameters<width>(beta + column), centre = load_parameters<width>(mean + column),
+                        deviation = load_parameters<width>(spread + column);
+#pragma unroll
+    for (int k = 0; k < width; ++k) scale.at[k] *= is_variance ? 1 / sqrtf(deviation.at[k] + eps) : deviation.at[k];
+    const auto normalised = [&](Floats<width> values, const Floats<width>& added) {
+#pragma unroll
+        for (int k = 0; k < width; ++k) {
+            const float value = fmaf(values.at[k] - centre.at[k], scale.at[k], shift.at[k]) + added.at[k];
+            values.at[k] = relu && value <= 0 ? 0.0f : value;
+        }
+        return values;
+    };
+    std::int64_t row = grid.first_row() + grid.lane();
+    for (; row + grid.lanes < end; row += 2 * grid.lanes) {
+        const std::int64_t here = row * grid.c + column, next = here + grid.lanes * grid.c;
+        const Floats<width> values = load_floats<width>(x + here), after = load_floats<width>(x + next);
+        Floats<width> added{}, added_after{};
+        if (residual != nullptr) {
+            added = load_floats<width>(residual + here);
+            added_after = load_floats<width>(residual + next);
+        }
+        store_floats(y + here, normalised(values, added));
+        store_floats(y + next, normalised(after, added_after));
+    }
+    if (row >= end) return;
+    const std::int64_t here = row * grid.c + column;
+    Floats<width> added{};
+    if (residual != nullptr) added = load_floats<width>(residual + here);
+    store_floats(y + here, normalised(load_floats<width>(x + here), added));
+}
+
+// g = dy, 0 where the ReLU is closed: `y` is null without one
+template <int width, int access, class T>
+__device__ Floats<width> through_relu(const T* dy, const T* y, std::int64_t i) {
+    Floats<width> g = load_floats_by<width, access>(dy + i);
+    if (y == nullptr) return g;
+    const Floats<width> output = load_floats_by<width, access>(y + i);
+#pragma unroll
+    for (int k = 0; k < width; ++k) g.at[k] = output.at[k] > 0 ? g.at[k] : 0.0f;
+    return g;
+}
+
+// Formula   partial s1[j, c] = sum g, s2[j, c] = sum g (x - mean) over the rows of chunk j
+// Mapping   ColumnGrid, two rows in flight a thread: six loads
+// Bytes     dy, x and y once
+template <int width, int access, class T>
+__global__ void __launch_bounds__(256)
+    partial_gradients(ColumnGrid grid, const T* dy, const T* x, const T* y, const float* mean, float* s1, float* s2) {
+    using Sums = ColumnSums<width, 2>;
+    BKD_SHARED(Sums, shared, [256]);
+    const std::int64_t column = grid.column<width>(), end = grid.end_row();
+    Sums mine{};
+    if (column < grid.c) {
+        const Floats<width> centre = load_floats_by<width, 1>(mean + column);
+        const auto add = [&](const Floats<width>& g, const Floats<width>& values) {
+#pragma unroll
+            for (int k = 0; k < width; ++k) {
+                mine.of[0][k] += g.at[k];
+                mine.of[1][k] = fmaf(g.at[k], values.at[k] - centre.at[k], mine.of[1][k]);
+            }
+        };
+        std::int64_t row = grid.first_row() + grid.lane();
+        for (; row + grid.lanes < end; row += 2 * grid.lanes) {
+            const std::int64_t here = row * grid.c + column, next = here + grid.lanes * grid.c;
+            const Floats<width> g = through_relu<width, access>(dy, y, here),
+                                values = load_floats_by<width, access>(x + here);
+            const Floats<width> h = through_relu<width, access>(dy, y, next),
+                                after = load_floats_by<width, access>(x + next);
+            add(g, values);
+            add(h, after);
+        }
+        if (row < end) {
+            const std::int64_t here = row * grid.c + column;
+            add(through_relu<width, access>(dy, y, here), load_floats_by<width, access>(x + here));
+        }
+    }
+    mine = merge_lanes(grid, mine, shared, [](Sums& a, const Sums& b) { a.add(b); });
+    if (grid.lane() != 0 || column >= grid.c) return;
+#pragma unroll
+    for (int k = 0; k < width; ++k) {
+        s1[blockIdx.y * grid.c + column + k] = mine.of[0][k];
+        s2[blockIdx.y * grid.c + column + k] = mine.of[1][k];
+    }
+}
+
+// What one channel's dx is made of: dx = a (g - b - (x - mean) d)
+struct Coefficients {
+    float *a, *b, *d;  // [c]
+};
+
+// Formula   s1, s2 of all chunks;  dgamma = s2 rstd, dbeta = s1 [+ theirs];  a = gamma rstd, b = s1 / m,
+//           d = s2 rstd^2 / m; through_statistics false: b = d = 0, the statistics take no gradient
+// Mapping   ChunkBlock
+__global__ void __launch_bounds__(1024)
+    join_gradients(const float* s1, const float* s2, std::int64_t c, int chunks, float m, const float* gamma,
+                   const float* spread, float eps, bool is_variance, bool through_statistics, float* dgamma,
+                   bool add_gamma, float* dbeta, bool add_beta, Coefficients to) {
+    using Pair = ColumnSums<1, 2>;
+    BKD_SHARED(Pair, tile, [warp_size][warp_size + 1]);
+    const ChunkBlock at;
+    const std::int64_t channel = at.channel();
+    Pair mine{};
+    if (channel < c)
+        for (int j = at.lane; j < chunks; j += warp_size) {
+            mine.of[0][0] += s1[j * c + channel];
+            mine.of[1][0] += s2[j * c + channel];
+        }
+    tile[at.lane][at.column] = mine;
+    for (int offset = warp_size / 2; offset > 0; offset /= 2) {
+        __syncthreads();
+        if (at.lane < offset) {
+            mine.add(tile[at.lane + offset][at.column]);
+            tile[at.lane][at.column] = mine;
+        }
+    }
+    if (at.lane != 0 || channel >= c) return;
+    const float rstd = is_variance ? 1 / sqrtf(spread[channel] + eps) : spread[channel];
+    const float gradient = mine.of[1][0] * rstd;
+    if (dgamma != nullptr) dgamma[channel] = add_gamma ? dgamma[channel] + gradient : gradient;
+    if (dbeta != nullptr) dbeta[channel] = add_beta ? dbeta[channel] + mine.of[0][0] : mine.of[0][0];
+    to.a[channel] = gamma[channel] * rstd;
+    to.b[channel] = through_statistics ? mine.of[0][0] / m : 0.0f;
+    to.d[channel] = through_statistics ? gradient * rstd / m : 0.0f;
+}
+
+// Formula   dx = a (g - b - (x - mean) d) [+ dx];  dresidual = g [+ dresidual]
+// Mapping   ColumnGrid
+// Bytes     dy, x and y once; dx and dresidual written. dx may be dy: g is read before it is written
+template <int width, class T>
+__global__ void __launch_bounds__(256)
+    apply_gradients(ColumnGrid grid, const T* dy, const T* x, const T* y, const float* mean, Coefficients from, T* dx,
+                    bool add_dx, T* dresidual, bool add_residual) {
+    const std::int64_t column = grid.column<width>(), end = grid.end_row();
+    if (column >= grid.c) return;
+    const Floats<width> a = load_parameters<width>(from.a + column), b = load_parameters<width>(from.b + column),
+                        d = load_parameters<width>(from.d + column), centre = load_parameters<width>(mean + column);
+#pragma unroll 1
+    for (std::int64_t row = grid.first_row() + grid.lane(); row < end; row += grid.lanes) {
+        const std::int64_t i = row * grid.c + column;
+        const Floats<width> g = through_relu<width, width>(dy, y, i);
+        if (dx != nullptr) {
+            Floats<width> values = load_floats<width>(x + i);
+#pragma unroll
+            for (int k = 0; k < width; ++k)
+                values.at[k] = a.at[k] * (g.at[k] - b.at[k] - (values.at[k] - centre.at[k]) * d.at[k]);
+            store_floats(dx + i, values, add_dx);
+        }
+        if (dresidual != nullptr) store_floats(dresidual + i, g, add_residual);
+    }
+}
+
+struct Rows {
+    std::int64_t rows, c;
+    explicit Rows(const ConstView& x) : rows(x.shape.product(0, x.rank() - 1)), c(x.dim(-1)) {}
+};
+
+// Both backward ops: `spread` is rstd of the batch, or a running variance through which nothing flows.
+template <bool is_variance, class Args>
+void backward(Stream& stream, const Args& args, const ConstView& mean, const ConstView& spread, float eps) {
+    const auto [rows, c] = Rows(args.x);
+    if (c == 0) return;
+    const auto count = static_cast<std::size_t>(c);
+    with_storage(args.x.dtype, [&]<class T>(T) {
+        const auto *dy = elements<T>(args.dy), *x = elements<T>(args.x), *y = args.relu ? elements<T>(args.y) : nullptr;
+        auto *dx = elements<T>(args.dx), *dresidual = elements<T>(args.dresidual);
+        const auto *centre = elements<float>(mean), *gamma = elements<float>(args.gamma);
+        const Scratch coefficient_memory(stream.pool, 3 * count * sizeof(float));
+        auto* at = coefficient_memory.as<float>();
+        const Coefficients coefficients{at, at + count, at + 2 * count};
+        widest_sum<T>(
+            c,
+            [&]<int width, int access>(Width<width>, Width<access>) {
+                const ColumnGrid grid(rows, c, width);
+                const Scratch sums(stream.pool, 2 * grid.chunks * count * sizeof(float));
+                float *s1 = sums.as<float>(), *s2 = s1 + grid.chunks * count;
+                const bool wants_sums = !is_variance || args.dgamma || args.dbeta;
+                if (wants_sums)
+                    launch(stream, partial_gradients<width, access, T>, grid.grid(), grid.threads, grid, dy, x, y,
+                           centre, s1, s2);
+                launch(stream, join_gradients, blocks_for(c, warp_size), warp_size * warp_size, s1, s2, c,
+                       wants_sums ? grid.chunks : 0, rows, gamma, elements<float>(spread), eps, is_variance,
+                       !is_variance, elements<float>(args.dgamma), args.dgamma.accumulate, elements<float>(args.dbeta),
+                       args.dbeta.accumulate, coefficients);
+            },
+            dy, x, y);
+        if (dx == nullptr && dresidual == nullptr) return;
+        widest<T>(
+            c,
+            [&]<int width>(Width<width>) {
+                const ColumnGrid grid(rows, c, width);
+                launch(stream, apply_gradients<width, T>, grid.grid(), grid.threads, grid, dy, x, y, centre,
+                       coefficients, dx, args.dx.accumulate, dresidual, args.dresidual.accumulate);
+            },
+            dy, x, y, dx, dresidual, centre);
+    });
+}
+
+}
+
+void Normalization::batch_norm_forward(Stream& stream, const BatchNormForward& args) const {
+    const auto [rows, c] = Rows(args.x);
+    if (c == 0) return;
+    const auto *gamma = elements<float>(args.gamma), *beta = elements<float>(args.beta);
+    auto *mean = elements<float>(args.mean), *rstd = elements<float>(args.rstd);
+    with_storage(args.x.dtype, [&]<class T>(T) {
+        const auto *x = elements<T>(args.x), *residual = elements<T>(args.residual);
+        auto* y = elements<T>(args.y);
+        widest_sum<T>(
+            c,
+            [&]<int width, int access>(Width<width>, Width<access>) {
+                const ColumnGrid grid(rows, c, width);
+                const std::size_t partials = grid.chunks * static_cast<std::size_t>(c);
+                const Scratch memory(stream.pool, 2 * partials * sizeof(float));
+                float *means = memory.as<float>(), *squares = means + partials;
+                launch(stream, partial_moments<width, access, T>, grid.grid(), grid.threads, grid, x, means, squares);
+                launch(stream, join_moments, blocks_for(c, warp_size), warp_size * warp_size, means, squares, grid,
+                       grid.chunks, mean, rstd, elements<float>(args.running_mean), elements<float>(args.running_var),
+                       args.eps, args.momentum);
+            },
+            x);
+        widest<T>(
+            c,
+            [&]<int width>(Width<width>) {
+                const ColumnGrid grid(rows, c, width);
+                launch(stream, apply<false, width, T>, grid.grid(), grid.threads, grid, x, residual, y, gamma, beta,
+                       mean, rstd, args.eps, args.relu);
+            },
+            x, residual, y, gamma, beta, mean, rstd);
+    });
+}
+
+void Normalization::batch_norm_inference(Stream& stream, const BatchNormInference& args) const {
+    const auto [rows, c] = Rows(args.x);
+    if (c == 0 || rows == 0) return;
+    const auto *gamma = elements<float>(args.gamma), *beta = elements<float>(args.beta),
+               *mean = elements<float>(args.running_mean), *variance = elements<float>(args.running_var);
+    with_storage(args.x.dtype, [&]<class T>(T) {
+        const auto *x = elements<T>(args.x), *residual = elements<T>(args.residual);
+        auto* y = elements<T>(args.y);
+        widest<T>(
+            c,
+            [&]<int width>(Width<width>) {
+                const ColumnGrid grid(rows, c, width);
+                launch(stream, apply<true, width, T>, grid.grid(), grid.threads, grid, x, residual, y, gamma, beta,
+                       mean, variance, args.eps, args.relu);
+            },
+            x, residual, y, gamma, beta, mean, variance);
+    });
+}
+
+void Normalization::batch_norm_backward(Stream& stream, const BatchNormBackward& args) const {
+    backward<false>(stream, args, args.mean, args.rstd, 0.0f);
+}
+void Normalization::batch_norm_inference_backward(Stream& stream, const BatchNormInferenceBackward& args) const {
+    backward<true>(stream, args, args.running_mean, args.running_var, static_cast<float>(args.eps));
+}
+
+}
