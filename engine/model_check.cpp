@@ -53,12 +53,13 @@ void check_tensor_values(const SafeTensors& file, const StoredTensor& tensor, No
         const bool is_negative = (bits & sign) != 0 && (bits & ~sign) != 0;
         const auto index = static_cast<std::int64_t>(at / size);
         if (!is_finite && non_finite == NonFinite::refuse)
-            throw InputError({.id = 425,
-                              .what = fmt::format("tensor \"{}\" holds {} at element {}", printable(tensor.name),
-                                                  (bits & ~sign) == exponent ? "an infinity" : "NaN", index),
-                              .at = file.place(tensor, index),
-                              .why = "weights that are not finite predict nothing",
-                              .try_ = "--allow-nonfinite to read it all the same"});
+            throw InputError(
+                {.id = 425,
+                 .what = fmt::format("tensor \"{}\" holds {} at element {}", printable(tensor.name),
+                                     (bits & ~sign) == exponent ? "an infinity" : "NaN", index),
+                 .at = file.place(tensor, index),
+                 .why = "weights that are not finite predict nothing",
+                 .try_ = "an earlier file; bkd inspect FILE TENSOR counts the values that are not finite"});
         if (is_variance && is_finite && is_negative)
             throw InputError({.id = 426,
                               .what = fmt::format("tensor \"{}\" holds a negative variance at element {}",

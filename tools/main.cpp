@@ -58,7 +58,14 @@ int run(const std::vector<std::string>& words) {
         std::printf("bkd %s (%s)\n", program_version(), program_commit());
         return 0;
     }
-    const auto verb = std::find_if(verbs().begin(), verbs().end(), [&](const Verb& v) { return words[0] == v.name; });
+    const auto find = [](const std::string& word) {
+        return std::find_if(verbs().begin(), verbs().end(), [&](const Verb& v) { return word == v.name; });
+    };
+    if (words[0] == "help" && words.size() == 2) {
+        if (words[1] == "help") return run({});
+        if (const auto asked = find(words[1]); asked != verbs().end()) return asked->run({"--help"});
+    }
+    const auto verb = find(words[0]);
     if (verb == verbs().end()) {
         std::vector<std::string> names;
         for (const Verb& v : verbs()) names.emplace_back(v.name);

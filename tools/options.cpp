@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 
 namespace bkd {
 namespace {
@@ -195,6 +196,22 @@ Device MachineOptions::chosen_device() const {
                           .at = "option --device",
                           .try_ = "--device cpu"});
     return chosen;
+}
+
+std::vector<float> parse_numbers(const std::string& option, const std::string& text) {
+    std::vector<float> values;
+    std::istringstream stream(text);
+    for (std::string part; std::getline(stream, part, ',');) {
+        float value = 0;
+        const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+        if (error != std::errc{} || end != part.data() + part.size())
+            throw InputError(
+                {.id = 203,
+                 .what = fmt::format("{} takes numbers separated by commas, got \"{}\"", option, printable(text)),
+                 .at = "option " + option});
+        values.push_back(value);
+    }
+    return values;
 }
 
 RecipeWords split_overrides(const std::vector<std::string>& words) {

@@ -72,6 +72,9 @@ struct MachineOptions {
     BackendOptions backend() const { return {.threads = static_cast<int>(threads)}; }
 };
 
+// "0.5,0.25": numbers separated by commas; E0203.
+std::vector<float> parse_numbers(const std::string& option, const std::string& text);
+
 // Words of a command line, told apart: key=value overrides and the rest.
 struct RecipeWords {
     std::vector<std::string> overrides, rest;

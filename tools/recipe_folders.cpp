@@ -16,7 +16,9 @@ std::vector<std::filesystem::path> recipe_folders() {
     for (const std::filesystem::path& candidate :
          {program / "../share/bkd/recipes", program / "../../train/recipes", std::filesystem::path("train/recipes")}) {
         std::error_code error;
-        if (std::filesystem::is_directory(candidate, error)) folders.push_back(candidate.lexically_normal());
+        const std::filesystem::file_type type = std::filesystem::status(candidate, error).type();
+        if (type == std::filesystem::file_type::directory || type == std::filesystem::file_type::not_found)
+            folders.push_back(candidate.lexically_normal());
     }
     return folders;
 }

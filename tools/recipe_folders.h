@@ -5,6 +5,7 @@
 namespace bkd {
 
 // Where installed recipes lie: beside the installed program (share/bkd/recipes), or in the checkout it was built in.
+// Not all of them need be there: messages say where was looked.
 std::vector<std::filesystem::path> recipe_folders();
 
 // These folders, the user's own file ($XDG_CONFIG_HOME/bkd/config.toml), BKD_DATA, and the names of the data sets,

@@ -1,13 +1,21 @@
 #include "tools/signals.h"
 
+#include <time.h>
+
+#include <atomic>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 
 namespace bkd {
 namespace {
 
 // A handler reaches nothing but what is static.
-volatile std::sig_atomic_t seen = 0;
+std::atomic<int> seen = 0;
+std::atomic<std::int64_t> seen_at = 0;  // nanoseconds of the monotonic clock; 0: no signal yet
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<std::int64_t>::is_always_lock_free);
+
+constexpr std::int64_t together = 1'000'000'000;  // signals of different kinds within a second are one wish
 
 struct Watched {
     int number;
@@ -16,10 +24,15 @@ struct Watched {
 constexpr Watched watched[] = {{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"}};
 
 extern "C" void remember_signal(int number) {
-    if (seen == 0) {
+    struct timespec time {};
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    const std::int64_t now = std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+    std::int64_t first = 0;
+    if (seen_at.compare_exchange_strong(first, now)) {
         seen = number;
         return;
     }
+    if (seen != number && now - first < together) return;
     std::signal(number, SIG_DFL);
     std::raise(number);  // delivered when this handler returns
 }

@@ -1,6 +1,7 @@
 #pragma once
 // Signals that ask a training to end: SIGINT, SIGTERM, SIGHUP. The first is remembered, for the run to end in order with
-// a checkpoint; a second one ends the process at once. One that was ignored when the program started (nohup) stays so.
+// a checkpoint; the same one again, or any after a second, ends the process at once: a closed terminal or a scheduler
+// sends several kinds together. One that was ignored when the program started (nohup) stays so.
 
 namespace bkd {
 

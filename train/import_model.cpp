@@ -4,6 +4,7 @@
 #include "train/model_network.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace bkd {
 namespace {
@@ -24,9 +25,28 @@ std::vector<std::pair<std::string, std::string>> unwrap(SafeTensors& file) {
     return renamed;
 }
 
-void add_data_facts(ModelFacts& facts, const ImportModel& options) {
-    const ImageSet set = options.data_root.empty() ? describe_dataset(options.data)
-                                                   : open_dataset(options.data, options.data_root, Split::test);
+void check_normalisation(const ImageSet& set) {
+    const auto channels = static_cast<std::size_t>(set.channels);
+    const auto is_finite = [](float value) { return std::isfinite(value); };
+    if (set.mean.size() != channels || set.deviation.size() != channels)
+        throw InputError({.id = 203,
+                          .what = fmt::format("{} means and {} deviations for the {} channels of {}", set.mean.size(),
+                                              set.deviation.size(), channels, set.name),
+                          .at = "options --mean, --std"});
+    if (!std::ranges::all_of(set.mean, is_finite) || !std::ranges::all_of(set.deviation, is_finite) ||
+        !std::ranges::all_of(set.deviation, [](float value) { return value > 0; }))
+        throw InputError(
+            {.id = 203, .what = "means are finite, deviations finite and above 0", .at = "options --mean, --std"});
+}
+
+void add_data_facts(ModelFacts& facts, const ImportModel& options, ImportedModel& result) {
+    ImageSet set = options.data_root.empty() ? describe_dataset(options.data)
+                                             : open_dataset(options.data, options.data_root, Split::test);
+    if (options.mean) set.mean = *options.mean;
+    if (options.deviation) set.deviation = *options.deviation;
+    if (options.mean || options.deviation) check_normalisation(set);
+    result.mean = set.mean;
+    result.deviation = set.deviation;
     facts.classes = set.class_names;
     facts.preprocess = Json::Object{{"height", set.height},
                                     {"width", set.width},
@@ -64,7 +84,7 @@ ImportedModel import_model(const ImportModel& options) {
     ModelFacts facts = file.facts.value_or(ModelFacts{});
     facts.network = network_facts(network->options());
     facts.commit = options.commit;
-    if (!options.data.empty()) add_data_facts(facts, options);
+    if (!options.data.empty()) add_data_facts(facts, options, result);
     check_classes(facts, network->options(), options);
     std::vector<TensorToStore> tensors;
     for (const StoredTensor& t : file.tensors.tensors)

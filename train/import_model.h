@@ -2,6 +2,7 @@
 // PyTorch's weights as a model file: what the verb `convert` does. Every tensor is held against the network first.
 #include "engine/file.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,8 @@ struct ImportModel {
     std::string data{};                   // whose class names and normalisation the file gets; empty: none
     // Whether that set's files are read, for the size of their images; empty: they need not be here.
     std::filesystem::path data_root{};
+    // Per channel, of values in 0..1, in place of the set's own; need `data`.
+    std::optional<std::vector<float>> mean{}, deviation{};
     std::string commit = "unknown";
     Overwrite overwrite = Overwrite::no;
 };
@@ -21,11 +24,13 @@ struct ImportModel {
 struct ImportedModel {
     std::string network{};
     std::int64_t tensors = 0, parameters = 0;
+    std::vector<float> mean{}, deviation{};                      // written with `data`
     std::vector<std::pair<std::string, std::string>> renamed{};  // "module.conv1.weight" -> "conv1.weight"
 };
 
 // InputError E04nn for what does not fit the network, E0304 for a network or data set that is not there or not told,
-// E0305 where the data have other classes, E0607 if `to` exists.
+// E0305 where the data have other classes, E0203 for a mean or deviation that does not fit its channels, E0607 if `to`
+// exists.
 ImportedModel import_model(const ImportModel& options);
 
 }

@@ -72,9 +72,12 @@ fs::path find_recipe_file(const std::string& name, std::span<const fs::path> fol
     std::vector<std::string> known;
     for (const InstalledRecipe& recipe : installed_recipes(folders)) known.push_back(recipe.name);
     const std::string nearest = nearest_word(name, known);
+    std::string looked_in = "the working folder";
+    for (const fs::path& folder : folders) looked_in += ", " + printable(folder.string());
     throw InputError(
         {.id = 501,
          .what = fmt::format("no recipe \"{}\"", printable(name)),
+         .why = known.empty() ? fmt::format("no recipe is installed; looked in {}", looked_in) : std::string(),
          .try_ = nearest.empty() ? "bkd help recipes lists them; a file is named with its .toml" : nearest});
 }
 

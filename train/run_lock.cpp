@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -122,6 +123,15 @@ std::string RunLock::text() const {
     return line;
 }
 
+// A file system that does not answer is no sign of a removed lock.
+bool RunLock::is_in_place() const {
+    struct stat held {};
+    struct stat named {};
+    const std::string path = (std::filesystem::path(folder_) / "lock").string();
+    if (::lstat(path.c_str(), &named) != 0) return errno != ENOENT && errno != ENOTDIR;
+    return ::fstat(file_.get(), &held) != 0 || (held.st_dev == named.st_dev && held.st_ino == named.st_ino);
+}
+
 void RunLock::write(std::int64_t heartbeat) {
     const Holder self = this_process();
     line_ = fmt::format("{} {} {} {} {} {}\n", self.host, self.pid, self.ticks, self.boot, heartbeat, since_);
@@ -135,6 +145,13 @@ void RunLock::write(std::int64_t heartbeat) {
 }
 
 void RunLock::keep(std::chrono::seconds every) {
+    if (!is_in_place())
+        throw InputError(
+            {.id = 1003,
+             .what = fmt::format("the lock of run {} was removed or replaced", printable(folder_)),
+             .at = printable((std::filesystem::path(folder_) / "lock").string()),
+             .why = "without it another process may write to the same run",
+             .try_ = fmt::format("bkd train --resume {}, once no other process works on the run", printable(folder_))});
     if (!is_lost_ && std::chrono::steady_clock::now() - written_ < every) return;
     const std::string there = text();
     is_lost_ = is_lost_ || there != line_;

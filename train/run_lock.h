@@ -21,11 +21,13 @@ public:
     // "process 41233 on node7", whose lock was left behind; empty if there was none.
     const std::string& taken_from() const { return taken_from_; }
     // To be called before every write and after every step: renews a heartbeat that is so old. E1003 if another process
-    // has taken the run over meanwhile (this one was stopped, or cut off from the file system).
+    // has taken the run over meanwhile (this one was stopped, or cut off from the file system), and at once if the file
+    // was removed or replaced: another process can then lock the new one.
     void keep(std::chrono::seconds every = std::chrono::seconds(10));
 
 private:
     std::string text() const;
+    bool is_in_place() const;  // the path still names the file that this object holds
     void write(std::int64_t heartbeat);
 
     std::string folder_;

@@ -200,6 +200,7 @@ void RunRecorder::write_model(StageRun& run, const StageResult& result, const ch
         if (name.ends_with(mean))
             tensors.push_back(i64_scalar(name.substr(0, name.size() - mean.size()) + ".num_batches_tracked", tracked));
     }
+    folder_.keep_lock();
     write_model_file(folder_.model_path(run.stage().name, which), facts, std::move(tensors), Overwrite::yes,
                      options_.system);
 }

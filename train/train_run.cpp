@@ -295,8 +295,17 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
     folder.set_segment(segment);
     if (!folder.lock_taken_from().empty())
         recorder.warn(fmt::format("the run's lock is taken over from {}, which has ended", folder.lock_taken_from()));
-    const std::optional<Checkpoint> found =
-        folder.newest_checkpoint([&](const std::string& text) { recorder.warn(text); });
+    bool has_damaged = false;
+    const std::optional<Checkpoint> found = folder.newest_checkpoint([&](const std::string& text) {
+        recorder.warn(text);
+        has_damaged = true;
+    });
+    if (has_damaged && !found)
+        throw InputError({.id = 1005,
+                          .what = fmt::format("every checkpoint of run {} is damaged", printable(path.string())),
+                          .at = printable((path / "checkpoints").string()),
+                          .why = "to go on from the start would replace what the run has trained",
+                          .try_ = "a new run; or remove the damaged files to start this one over"});
     const Checkpoint* from = found ? &*found : nullptr;
     const auto seed = static_cast<std::uint64_t>(recipe.integer("run.seed"));
     if (from != nullptr) check_checkpoint(*from, facts.at("id").text(), seed, run.stages());

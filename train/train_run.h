@@ -38,10 +38,10 @@ struct RunResult {
 // models written before stay whole, and run.json says "failed".
 RunResult train_run(const Recipe& recipe, const RunOptions& options, Narrator& narrator);
 
-// From the newest checkpoint that verifies; the first stage anew if there is none. The result has the same bits as an
-// uninterrupted run on the same machine. `overrides` may change what cannot change results, and epochs upwards
-// (resume_check.h): E1005 for others, and where data, recipe or checkpoint are not those of the run. E1002 where another
-// process works on it.
+// From the newest checkpoint that verifies; the first stage anew if there is none, E1005 if all are damaged. The result
+// has the same bits as an uninterrupted run on the same machine. `overrides` may change what cannot change results, and
+// epochs upwards (resume_check.h): E1005 for others, and where data, recipe or checkpoint are not those of the run.
+// E1002 where another process works on it.
 RunResult resume_run(const std::filesystem::path& run, const std::vector<std::string>& overrides,
                      const RunOptions& options, Narrator& narrator);
 

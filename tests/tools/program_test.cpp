@@ -2,6 +2,7 @@
 #include "tests/tools/program.h"
 #include "engine/sha256.h"
 #include "tests/train/toy_run.h"
+#include "tools/signals.h"
 
 #include <doctest/doctest.h>
 
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <thread>
 
 namespace bkd::test {
@@ -34,9 +36,9 @@ std::string write_recipe(const ToyRun& toy, const std::string& method) {
 TEST_CASE("help goes to standard output, is at most 100 columns wide and names every verb") {
     const ToyRun toy;
     const std::string folder = toy.path().string();
-    for (const std::string words :
-         {"", "--help", "train --help", "eval --help", "data --help", "convert --help", "inspect --help",
-          "check-ops --help", "bench --help", "help", "help optim.lr", "help recipes", "version"}) {
+    for (const std::string words : {"", "--help", "train --help", "eval --help", "data --help", "convert --help",
+                                    "inspect --help", "check-ops --help", "bench --help", "help", "help help",
+                                    "help train", "help optim.lr", "help recipes", "version"}) {
         CAPTURE(words);
         const Said said = run_program(folder, words);
         CHECK(said.code == 0);
@@ -150,21 +152,38 @@ TEST_CASE("a signal ends the running step, leaves a checkpoint and says how to g
     }
 }
 
-TEST_CASE("a second signal ends the program at once, and the run can still be taken up") {
+TEST_CASE("signals of several kinds at once are one wish: the run leaves a checkpoint") {
     const ToyRun toy;
     const std::string folder = toy.path().string(), recipe = write_recipe(toy, "ce");
     const Started program(toy, {"train", recipe, "train.epochs=12", "--name", "run", "--threads", "1"});
     program.wait_until([&] { return has_step(toy, "run"); });
     program.send(SIGSTOP);  // so that both are there before it can act on the first
-    program.send(SIGTERM);
-    program.send(SIGINT);
-    program.send(SIGCONT);
-    const int ended_by = program.end();
-    CHECK((ended_by == SIGTERM || ended_by == SIGINT));
-    CHECK(state_of(toy, "run") == "running");
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCONT}) program.send(signal);
+    CHECK(program.end() != 0);
+    CHECK(state_of(toy, "run") == "stopped");
     const Said resumed = run_program(folder, "train --resume " + folder + "/run --threads 1");
     CHECK(resumed.code == 0);
-    CHECK(contains(resumed.err, "the run's lock is taken over from process "));
+    CHECK(contains(resumed.err, "resumed from "));
+}
+
+TEST_CASE("the same signal again, or another one a second later, ends the program at once") {
+    for (const bool is_same : {true, false}) {
+        CAPTURE(is_same);
+        const pid_t child = fork();
+        if (child == 0) {
+            for (const int signal : {SIGTERM, SIGINT, SIGHUP}) std::signal(signal, SIG_DFL);
+            watch_stop_signals();
+            for (const int signal : {SIGTERM, SIGINT, SIGHUP}) std::raise(signal);
+            if (stop_signal() == nullptr || std::string(stop_signal()) != "SIGTERM") _exit(1);
+            if (!is_same) std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+            std::raise(is_same ? SIGTERM : SIGINT);
+            _exit(2);
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        CHECK(WIFSIGNALED(status));
+        CHECK(WTERMSIG(status) == (is_same ? SIGTERM : SIGINT));
+    }
 }
 
 TEST_CASE("models stand beside each other, --expect is a gate, and results are one JSON document") {

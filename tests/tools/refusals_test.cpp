@@ -96,6 +96,13 @@ TEST_CASE("surplus and empty words and values are refused, not ignored") {
                    {"data ls --root ''", 2, "error[E0203]"},
                    {"train x --name=", 2, "error[E0203]: --name needs a value"},
                    {"train x --name", 2, "error[E0203]: --name needs a value"},
+                   {"train x --seed 1 run.seed=2", 2, "error[E0204]: run.seed is given twice: \"1\" and \"2\""},
+                   {"train x --name a 'run.name=\"b\"'", 2, "error[E0204]: run.name is given twice"},
+                   {"train x --name a 'run.name=\"a\"'", 5, "error[E0501]: no recipe \"x\""},
+                   {"train x --run-dir a run.dir=b", 2, "error[E0204]: run.dir is given twice"},
+                   {"convert a b --mean 0.5", 2, "error[E0206]: --mean and --std need --data"},
+                   {"convert a b --data cifar10 --mean x", 2, "error[E0203]: --mean takes numbers"},
+                   {"bench ops --op nosuch", 2, "error[E0203]: no case of any op passes the filters"},
                    {"train x --seed 1 --seed 2", 2, "error[E0204]: --seed is given twice"},
                });
 }

@@ -128,6 +128,33 @@ TEST_CASE("a process whose run was taken over stops when its next heartbeat is d
     CHECK(bkd_test::TemporaryFolder::text(folder / "lock").starts_with("node7"));
 }
 
+TEST_CASE("a process whose lock was removed or replaced stops at once, before another can write to its run") {
+    const bkd_test::TemporaryFolder folder;
+    RunLock held(folder.path(), {});
+    held.keep();
+    std::filesystem::remove(folder / "lock");
+    const std::string said = message_of([&] { held.keep(); });
+    CAPTURE(said);
+    CHECK(said.starts_with("error[E1003]: the lock of run " + folder.path().string() + " was removed or replaced\n"));
+    RunLock second(folder.path(), {});
+    CHECK(id_of([&] { held.keep(); }) == "E1003");
+    CHECK_NOTHROW(second.keep());
+}
+
+TEST_CASE("a run whose checkpoints are all damaged is refused; one that has none starts over") {
+    ToyRun toy;
+    toy.train("ce", "run", {}, stop_after(1));
+    for (const auto& path : checkpoints(toy, "run"))
+        std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
+    const std::string said = message_of([&] { toy.resume("run"); });
+    CAPTURE(said);
+    CHECK(said.starts_with("error[E1005]: every checkpoint of run " + (toy.path() / "run").string() + " is damaged\n"));
+    CHECK(said.find("remove the damaged files to start this one over") != std::string::npos);
+    for (const auto& path : checkpoints(toy, "run")) std::filesystem::remove(path);
+    CHECK(toy.resume("run").state == RunResult::State::done);
+    CHECK(toy.said("no checkpoint yet: from the start"));
+}
+
 TEST_CASE("what can be refused is refused before the run has a folder") {
     ToyRun toy;
     toy.train("ce", "other", {"data.imbalance_ratio=3", "train.epochs=1"});

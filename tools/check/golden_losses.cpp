@@ -8,20 +8,24 @@
 namespace bkd {
 namespace {
 
-TargetTensors targets(GoldenRun& r) { return {.labels = r.in("labels"), .dense = r.in("target")}; }
+TargetTensors targets(GoldenRun& r) {
+    const Tensor dense = r.in_if_any("target");
+    return {.labels = dense ? r.in_if_any("labels") : r.in("labels"), .dense = dense};
+}
 
 void out_loss(GoldenRun& r, const Tensor& loss) {
-    r.out("loss", loss.count() == 1 && r.shape("out", "loss").rank() == 0 ? reshape(r.ctx, loss, {}) : loss);
+    const bool is_scalar = loss.count() == 1 && r.expects_out("loss") && r.shape("out", "loss").rank() == 0;
+    r.out("loss", is_scalar ? reshape(r.ctx, loss, {}) : loss);
 }
 
 void cross_entropy_op(GoldenRun& r) {
     using kernels::LossReduction;
-    const std::string name = r.text("reduction");
-    const LossReduction reduction = name == "none"   ? LossReduction::none
-                                    : name == "sum"  ? LossReduction::sum
-                                    : name == "mean" ? LossReduction::mean
-                                                     : LossReduction::weighted_mean;
-    out_loss(r, cross_entropy(r.ctx, r.in("logits"), targets(r), {.weight = r.in("weight"), .reduction = reduction}));
+    const auto reduction = r.choice<LossReduction>("reduction", {{"none", LossReduction::none},
+                                                                 {"sum", LossReduction::sum},
+                                                                 {"mean", LossReduction::mean},
+                                                                 {"weighted_mean", LossReduction::weighted_mean}});
+    out_loss(
+        r, cross_entropy(r.ctx, r.in("logits"), targets(r), {.weight = r.in_if_any("weight"), .reduction = reduction}));
 }
 
 // log(counts) or tau log(counts / sum counts), added to the logits
@@ -39,10 +43,10 @@ void logit_adjustment_op(GoldenRun& r) {
     out_loss(r, cross_entropy(r.ctx, r.in("logits"), targets(r), {.shift = log_prior(r, r.number("tau"), true)}));
 }
 void focal_loss_op(GoldenRun& r) {
-    out_loss(r, focal_loss(r.ctx, r.in("logits"), r.in("labels"), r.number("gamma"), r.in("weight")));
+    out_loss(r, focal_loss(r.ctx, r.in("logits"), r.in("labels"), r.number("gamma"), r.in_if_any("weight")));
 }
 void ldam_loss_op(GoldenRun& r) {
-    const Tensor weight = r.in("weight");
+    const Tensor weight = r.in_if_any("weight");
     out_loss(
         r, cross_entropy(r.ctx, r.in("logits"), targets(r),
                          {.weight = weight,
@@ -63,11 +67,9 @@ void kd_loss_op(GoldenRun& r) { distil(r, {}); }
 void bkd_loss_op(GoldenRun& r) {
     std::vector<double> log_omega = r.numbers("in", "omega");
     for (double& w : log_omega) w = std::log(w);
-    const std::string form = r.text("form");
-    distil(r, {.log_omega = r.ctx.upload(r.shape("in", "omega"), std::span<const double>(log_omega)),
-               .form = form == "eq8"   ? kernels::BkdForm::eq8
-                       : form == "eq7" ? kernels::BkdForm::eq7
-                                       : kernels::BkdForm::eq6});
+    using kernels::BkdForm;
+    const auto form = r.choice<BkdForm>("form", {{"eq8", BkdForm::eq8}, {"eq7", BkdForm::eq7}, {"eq6", BkdForm::eq6}});
+    distil(r, {.log_omega = r.ctx.upload(r.shape("in", "omega"), std::span<const double>(log_omega)), .form = form});
 }
 
 }

@@ -15,32 +15,32 @@ namespace {
 
 std::unique_ptr<Network> load_network(GoldenRun& r, const NetworkOptions& options, const std::string& prefix = "") {
     std::unique_ptr<Network> network = make_network(options);
-    network->parameters().materialise(r.ctx, 0, "golden");
-    for (Parameter& p : network->parameters().all()) {
+    for (const Parameter& p : network->parameters().all())
         BKD_CHECK(p.shape == r.shape("in", prefix + p.name), "{} is {} in the file", p.name,
                   r.shape("in", prefix + p.name).str());
+    network->parameters().materialise(r.ctx, 0, "golden");
+    for (Parameter& p : network->parameters().all())
         r.ctx.assign(p.value, std::span<const double>(r.numbers("in", prefix + p.name)));
-    }
     return network;
 }
 
 NetworkOptions resnet_options(GoldenRun& r) {
-    return {.name = fmt::format("resnet{}", r.integer("depth")),
-            .classes = r.integer("classes"),
-            .classifier = r.text("head"),
+    return {.name = fmt::format("resnet{}", r.integer("depth", 8, 2000)),
+            .classes = r.size("classes"),
+            .classifier = r.choice<std::string>("head", {{"linear", "linear"}, {"cosine", "cosine"}}),
             .cosine_scale = r.number("scale"),
-            .width = r.integer("width")};
+            .width = r.size("width")};
 }
 
 NetworkOptions text_options(GoldenRun& r, double dropout) {
     const Shape table = r.shape("in", "embedding.weight");
     return {.name = "text_cnn",
-            .classes = r.integer("classes"),
+            .classes = r.size("classes"),
             .vocabulary = table[0],
             .embedding = table[1],
-            .filters = r.integer("filters"),
-            .text_padding = r.integer("padding"),
-            .kernels = r.integers("kernels"),
+            .filters = r.size("filters"),
+            .text_padding = r.padding("padding"),
+            .kernels = r.sizes("kernels"),
             .dropout = dropout};
 }
 
@@ -70,7 +70,7 @@ void train(GoldenRun& r, Network& network, const std::string& prefix,
              .weight_decay = r.number("weight_decay")});
     const std::array rate{r.number("lr")};
     const Tensor learning_rate = r.ctx.upload({1}, std::span<const double>(rate));
-    const std::int64_t steps = r.integer("steps");
+    const std::int64_t steps = r.integer("steps", 1, GoldenRun::max_steps);
     std::vector<double> loss, ce, kl, logits;
     Shape logits_shape{steps};
     for (std::int64_t s = 0; s < steps; ++s) {
@@ -111,6 +111,8 @@ void text_cnn_train_op(GoldenRun& r) {
     const auto network = load_network(r, text_options(r, r.number("dropout")));
     const auto& text = dynamic_cast<const TextCnn&>(*network);
     const Tensor masks = r.in("masks");
+    BKD_CHECK(masks.shape().rank() == 3 && masks.dim(0) == r.integer("steps", 1, GoldenRun::max_steps),
+              "masks {} for the steps of the case", masks.shape().str());
     train(r, *network, "", [&](Context& ctx, std::int64_t s) {
         const Shape mask{masks.dim(1), masks.dim(2)};
         const Tensor features =
@@ -128,7 +130,7 @@ void bkd_student_step_op(GoldenRun& r) {
     const std::array lambda{r.number("lam")};
     const Tensor mix_lambda = r.ctx.upload({1}, std::span<const double>(lambda));
     const Tensor images = mixup(still, r.in("x"), r.in("perm"), mix_lambda);
-    const Tensor target = mix_targets(still, r.in("labels"), r.in("perm"), mix_lambda, r.integer("classes"));
+    const Tensor target = mix_targets(still, r.in("labels"), r.in("perm"), mix_lambda, r.size("classes"));
     std::vector<double> log_omega = r.numbers("in", "omega");
     for (double& w : log_omega) w = std::log(w);
     const DistillationOptions options{

@@ -37,6 +37,8 @@ int golden_report(const std::vector<std::string>& files, const OpsReportOptions&
         for (const GoldenCase& c : file.cases) {
             if (!wanted(c, options, pattern)) continue;
             const GoldenResult r = run_golden(file, c, runtime);
+            const std::string place =
+                r.tensor.empty() ? std::string() : fmt::format(" {}[{}]", printable(r.tensor), r.index);
             switch (r.status) {
                 case GoldenResult::Status::pass:
                     ++passed;
@@ -49,9 +51,9 @@ int golden_report(const std::vector<std::string>& files, const OpsReportOptions&
                     ++reasons[fmt::format("{} {}: {}", r.dtype, printable(r.op), r.detail)];
                     break;
             }
-            if (r.status == GoldenResult::Status::pass && r.worst_ratio > worst) {
+            if (r.status != GoldenResult::Status::skipped && r.worst_ratio > worst) {
                 worst = r.worst_ratio;
-                worst_case = fmt::format("{} {}[{}]", printable(r.name), printable(r.tensor), r.index);
+                worst_case = printable(r.name) + place;
             }
             if (options.as_json && r.status == GoldenResult::Status::fail)
                 failures.push_back(Json::Object{{"case", r.name},
@@ -62,13 +64,16 @@ int golden_report(const std::vector<std::string>& files, const OpsReportOptions&
                                                 {"over_limit", r.worst_ratio},
                                                 {"detail", r.detail}});
             if (options.as_json) continue;
-            if (r.status == GoldenResult::Status::fail)
-                fmt::print(out, "FAIL {}  {}\n  worst: {}[{}] is {} for {}, {:.3g} times its limit\n",
-                           printable(r.name), r.detail, printable(r.tensor), r.index, r.actual, r.expected,
-                           r.worst_ratio);
-            else if (options.verbose)
-                fmt::print(out, "{} {}  {:.3f} {}[{}]\n", r.status == GoldenResult::Status::pass ? "pass" : "skipped",
-                           printable(r.name), r.worst_ratio, printable(r.tensor), r.index);
+            if (r.status == GoldenResult::Status::fail) {
+                fmt::print(out, "FAIL {}  {}\n", printable(r.name), r.detail);
+                if (!place.empty())
+                    fmt::print(out, "  worst:{} is {} for {}, {:.3g} times its limit\n", place, r.actual, r.expected,
+                               r.worst_ratio);
+            } else if (options.verbose && r.status == GoldenResult::Status::pass) {
+                fmt::print(out, "pass {}  {:.3f}{}\n", printable(r.name), r.worst_ratio, place);
+            } else if (options.verbose) {
+                fmt::print(out, "skipped {}  {}\n", printable(r.name), r.detail);
+            }
         }
     }
     if (passed + failed + skipped == 0)

@@ -50,6 +50,12 @@ int bench_ops(const MachineOptions& machine, const std::string& ops, const std::
     const auto table = kernels::all_op_cases();
     const auto chosen = kernels::select(
         table, {.ops = split_at_commas(ops), .id_regex = cases, .dtypes = {DType::f32}, .tests = false, .bench = true});
+    if (chosen.empty())
+        throw InputError({.id = 203,
+                          .what = fmt::format("no case of any op passes the filters (--op \"{}\", --case \"{}\")",
+                                              printable(ops), printable(cases)),
+                          .at = "option --op",
+                          .try_ = "bkd check-ops list"});
     const auto backend = open_backend(machine.chosen_device(), machine.backend());
     kernels::CaseChecker checker(*backend, *backend);
     Json::Array rows;

@@ -10,7 +10,7 @@ namespace bkd {
 int run_convert(const std::vector<std::string>& arguments) {
     std::vector<std::string> words;
     ImportModel import;
-    std::string root;
+    std::string root, mean, deviation;
     bool force = false;
     Options options(
         "convert",
@@ -24,6 +24,8 @@ int run_convert(const std::vector<std::string>& arguments) {
     options.value("--classifier", import.classifier, "linear or cosine; default: what the file says or shows");
     options.value("--data", import.data, "data set whose class names and normalisation the file gets");
     options.value("--data-root", root, "folder of the set's files, or auto: the size of their images is written");
+    options.value("--mean", mean, "per channel, of values in 0..1, written in place of the set's own");
+    options.value("--std", deviation, "per channel, likewise");
     options.flag("--force", force, "overwrite OUT");
     if (!options.parse(arguments)) return 0;
     if (!root.empty() && import.data.empty())
@@ -31,6 +33,13 @@ int run_convert(const std::vector<std::string>& arguments) {
                           .what = "--data-root needs --data, the set that lies there",
                           .at = "option --data-root",
                           .try_ = "--data cifar10"});
+    if ((!mean.empty() || !deviation.empty()) && import.data.empty())
+        throw InputError({.id = 206,
+                          .what = "--mean and --std need --data, the set whose images they are for",
+                          .at = mean.empty() ? "option --std" : "option --mean",
+                          .try_ = "--data cifar10"});
+    if (!mean.empty()) import.mean = parse_numbers("--mean", mean);
+    if (!deviation.empty()) import.deviation = parse_numbers("--std", deviation);
     import.data_root = root;
     import.from = words[0];
     import.to = words[1];
@@ -38,6 +47,10 @@ int run_convert(const std::vector<std::string>& arguments) {
     import.overwrite = force ? Overwrite::yes : Overwrite::no;
     const ImportedModel result = import_model(import);
     for (const auto& [from, to] : result.renamed) fmt::print("{} -> {}\n", printable(from), printable(to));
+    if (!import.data.empty() && !(import.mean && import.deviation))
+        fmt::print(stderr,
+                   "normalisation from {}: mean {}, std {}; if the model was trained with others: --mean, --std\n",
+                   import.data, fmt::join(result.mean, ","), fmt::join(result.deviation, ","));
     fmt::print("{}: {} tensors, {} parameters of {}\n", words[1], result.tensors, result.parameters, result.network);
     return 0;
 }

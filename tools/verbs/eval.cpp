@@ -4,30 +4,9 @@
 #include "tools/options.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
-#include <sstream>
 
 namespace bkd {
-namespace {
-
-std::vector<float> numbers(const std::string& option, const std::string& text) {
-    std::vector<float> values;
-    std::istringstream stream(text);
-    for (std::string part; std::getline(stream, part, ',');) {
-        float value = 0;
-        const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-        if (error != std::errc{} || end != part.data() + part.size())
-            throw InputError(
-                {.id = 203,
-                 .what = fmt::format("{} takes numbers separated by commas, got \"{}\"", option, printable(text)),
-                 .at = "option " + option});
-        values.push_back(value);
-    }
-    return values;
-}
-
-}
 
 int run_eval(const std::vector<std::string>& arguments) {
     std::vector<std::string> models;
@@ -71,8 +50,8 @@ int run_eval(const std::vector<std::string>& arguments) {
     model.keeps_logits = !predictions.empty() || !logits.empty();
     if (!network.empty()) model.network = network;
     if (!classifier.empty()) model.classifier = classifier;
-    if (!mean.empty()) model.mean = numbers("--mean", mean);
-    if (!deviation.empty()) model.deviation = numbers("--std", deviation);
+    if (!mean.empty()) model.mean = parse_numbers("--mean", mean);
+    if (!deviation.empty()) model.deviation = parse_numbers("--std", deviation);
 
     std::vector<EvaluatedModel> evaluated;
     for (const std::string& path : models) {

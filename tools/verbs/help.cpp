@@ -1,4 +1,5 @@
-// bkd help [KEY | recipes | keys]: what a recipe key means, and which recipes are installed.
+// bkd help [KEY | recipes | keys]: what a recipe key means, and which recipes are installed. main.cpp, which
+// has the verbs, answers `bkd help VERB`.
 #include "tools/recipe_folders.h"
 #include "train/recipe.h"
 #include "train/schema.h"
@@ -14,8 +15,17 @@ int run_help(const std::vector<std::string>& arguments) {
                           .try_ = "bkd help KEY"});
     const std::string word = arguments.empty() ? "" : arguments[0];
     if (word == "recipes") {
-        for (const InstalledRecipe& recipe : installed_recipes(recipe_folders()))
-            fmt::print("{}\n    {}\n", recipe.name, recipe.about);
+        const std::vector<std::filesystem::path> folders = recipe_folders();
+        const std::vector<InstalledRecipe> recipes = installed_recipes(folders);
+        std::string looked_in;
+        for (const std::filesystem::path& folder : folders)
+            looked_in += (looked_in.empty() ? "" : ", ") + printable(folder.string());
+        if (recipes.empty())
+            throw InputError({.id = 501,
+                              .what = "no recipe is installed",
+                              .why = "looked in " + looked_in,
+                              .try_ = "bkd train FILE.toml"});
+        for (const InstalledRecipe& recipe : recipes) fmt::print("{}\n    {}\n", recipe.name, recipe.about);
     } else if (word == "keys") {
         for (const Key& key : schema()) fmt::print("{:<28} {}\n", key.name, key.doc);
     } else {

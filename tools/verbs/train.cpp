@@ -9,6 +9,27 @@
 #include <cstdio>
 
 namespace bkd {
+namespace {
+
+// An option and an override of the same key must agree.
+void check_said_once(const std::vector<RecipeSetting>& options, const std::vector<std::string>& overrides) {
+    for (const RecipeSetting& option : options)
+        for (const std::string& text : overrides) {
+            if (!text.starts_with(option.path + "=")) continue;
+            std::string value = text.substr(option.path.size() + 1);
+            const bool is_quoted =
+                value.size() >= 2 && value.front() == value.back() && (value.front() == '"' || value.front() == '\'');
+            if (is_quoted) value = value.substr(1, value.size() - 2);
+            if (value == option.value) continue;
+            throw InputError({.id = 204,
+                              .what = fmt::format("{} is given twice: \"{}\" and \"{}\"", option.path,
+                                                  printable(option.value), printable(value)),
+                              .at = fmt::format("{} and override \"{}\"", option.origin, printable(text)),
+                              .try_ = "one of the two"});
+        }
+}
+
+}
 
 int run_train(const std::vector<std::string>& arguments) {
     std::vector<std::string> words;
@@ -68,6 +89,7 @@ int run_train(const std::vector<std::string>& arguments) {
             throw InputError({.id = 206,
                               .what = fmt::format("bkd train needs one recipe, got {}", split.rest.size()),
                               .try_ = "bkd train RECIPE [key=value ...]"});
+        check_said_once(run.recipes.options, split.overrides);
         result = train_run(load_recipe(split.rest[0], split.overrides, run.recipes), run, *narrator);
     }
     narrator.reset();  // a bar is cleared
