@@ -51,12 +51,12 @@ BKD_INLINE float vector_exp(float x) {
 // 0 gives -infinity, a negative number and NaN give NaN, +infinity +infinity; numbers below the normal range are exact
 // too.
 BKD_INLINE float vector_log(float x) {
-    constexpr std::int32_t sqrt_half = 0x3F3504F3;
+    constexpr std::uint32_t sqrt_half = 0x3F3504F3;
     const bool tiny = x < std::numeric_limits<float>::min();
     const float scaled = tiny ? x * 8388608.0f : x;  // 2^23
-    const std::int32_t bits = std::bit_cast<std::int32_t>(scaled);
-    const std::int32_t e = (bits - sqrt_half) >> 23;
-    const float m = std::bit_cast<float>(bits - static_cast<std::int32_t>(static_cast<std::uint32_t>(e) << 23));
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(scaled);
+    const std::int32_t e = static_cast<std::int32_t>(bits - sqrt_half) >> 23;
+    const float m = std::bit_cast<float>(bits - (static_cast<std::uint32_t>(e) << 23));
     const float f = m - 1.0f, f2 = f * f;
     float p = 7.0376836292e-2f;  // minimax coefficients of Cephes' logf
     p = p * f - 1.1514610310e-1f;
