@@ -121,5 +121,6 @@ struct InstalledRecipe {
     std::string name, about;  // about: the first comment line
 };
 std::vector<InstalledRecipe> installed_recipes(std::span<const std::filesystem::path> folders);  // sorted by name
+std::string folder_list(std::span<const std::filesystem::path> folders);                         // "a, b", for messages
 
 }

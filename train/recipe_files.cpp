@@ -63,6 +63,12 @@ std::string first_comment(const fs::path& file) {
 
 }
 
+std::string folder_list(std::span<const fs::path> folders) {
+    std::string list;
+    for (const fs::path& folder : folders) list += (list.empty() ? "" : ", ") + printable(folder.string());
+    return list;
+}
+
 fs::path find_recipe_file(const std::string& name, std::span<const fs::path> folders) {
     if (name.find('/') != std::string::npos || name.ends_with(".toml")) return name;
     const std::string file = fmt::format("{}.toml", name);
@@ -72,12 +78,11 @@ fs::path find_recipe_file(const std::string& name, std::span<const fs::path> fol
     std::vector<std::string> known;
     for (const InstalledRecipe& recipe : installed_recipes(folders)) known.push_back(recipe.name);
     const std::string nearest = nearest_word(name, known);
-    std::string looked_in = "the working folder";
-    for (const fs::path& folder : folders) looked_in += ", " + printable(folder.string());
     throw InputError(
         {.id = 501,
          .what = fmt::format("no recipe \"{}\"", printable(name)),
-         .why = known.empty() ? fmt::format("no recipe is installed; looked in {}", looked_in) : std::string(),
+         .why = known.empty() ? "no recipe is installed; looked in the working folder, " + folder_list(folders)
+                              : std::string(),
          .try_ = nearest.empty() ? "bkd help recipes lists them; a file is named with its .toml" : nearest});
 }
 

@@ -10,9 +10,9 @@ namespace {
 
 constexpr std::size_t guard_bytes = 4096;             // a page; a cache line is 64, a CUDA allocation 256
 constexpr std::uint32_t guard_word = 0x7FA57FA5;      // a NaN as f32 and as two bf16
-constexpr std::uint32_t unwritten_word = 0x7FC07FC0;  // another: no arithmetic makes a NaN with these low bits
+constexpr std::uint32_t unwritten_word = 0x7FC37FC3;  // another: neither arithmetic nor rounding to bf16 makes it
 constexpr std::uint32_t scratch_word = 0x7FC17FC1;    // and another: it keeps its bits on the way to a result
-constexpr std::uint64_t unwritten_f64 = 0x7FF87FC07FC07FC0;
+constexpr std::uint64_t unwritten_f64 = 0x7FF87FC37FC37FC3;
 constexpr std::byte unwritten_byte{0x5A};  // integers
 
 std::uint16_t to_bf16(float x) {
@@ -92,6 +92,8 @@ void spoil_scratch(Backend& backend, Stream& stream) {
 
 }
 
+float rounded_to_bf16(float x) { return from_bf16(to_bf16(x)); }
+
 CaseMemory::CaseMemory(Backend& backend, Stream& stream, const CaseMemoryOptions& options)
     : backend_(backend),
       stream_(stream),
@@ -145,7 +147,7 @@ View CaseMemory::real(const Shape& shape, DType dtype, const Draw& from, HostTen
 View CaseMemory::stored(const Shape& shape, const Draw& from, HostTensor::Role role, const Bound& bound) {
     std::vector<float> values = drawn(shape, from);
     if (options_.storage == DType::bf16)
-        for (float& x : values) x = from_bf16(to_bf16(x));
+        for (float& x : values) x = rounded_to_bf16(x);
     return place_numbers(shape, storage_, values, role, bound);
 }
 

@@ -28,6 +28,9 @@ struct HostTensor {
     bool is_changed = false;  // the tensor's bytes are not those it started with
 };
 
+// To the nearest number that bf16 holds, ties to even.
+float rounded_to_bf16(float x);
+
 struct CaseMemoryOptions {
     DType storage = DType::f32;  // of the tensors a contract lists as f32 bf16
     std::uint64_t seed = 0;

@@ -1,7 +1,6 @@
 #include "kernels/cases/check.h"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 
 namespace bkd::kernels {
@@ -30,8 +29,7 @@ double representable(double x, DType dtype, bool is_exact) {
     if (dtype != DType::f32 && dtype != DType::bf16) return x;
     if (std::abs(x) > std::numeric_limits<float>::max() * (1 + u / 2)) return std::copysign(HUGE_VAL, x);
     if (dtype == DType::f32 || !std::isfinite(x)) return x;
-    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(x));
-    const float rounded = std::bit_cast<float>((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000);  // ties to even
+    const float rounded = rounded_to_bf16(static_cast<float>(x));
     return is_exact || !std::isfinite(rounded) ? rounded : x;
 }
 

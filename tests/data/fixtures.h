@@ -4,9 +4,10 @@
 #include "data/image_set.h"
 #include "engine/file.h"
 #include "kernels/error.h"
+#include "tests/contains.h"
+#include "tests/engine/temporary_folder.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -27,26 +28,13 @@ inline std::filesystem::path shared_file(const std::string& name) {
         return;                                                     \
     }
 
-class TemporaryFolder {
+class TemporaryFolder : public bkd_test::TemporaryFolder {
 public:
-    TemporaryFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "bkd-data-XXXXXX").string();
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-    const std::filesystem::path& path() const { return path_; }
     std::filesystem::path write(const std::string& name, std::span<const std::byte> bytes) const {
-        std::filesystem::create_directories((path_ / name).parent_path());
-        write_file_atomically(path_ / name, bytes, Overwrite::yes);
-        return path_ / name;
+        std::filesystem::create_directories((path() / name).parent_path());
+        write_file_atomically(path() / name, bytes, Overwrite::yes);
+        return path() / name;
     }
-
-private:
-    std::filesystem::path path_;
 };
 
 inline std::vector<std::byte> bytes_of(std::initializer_list<int> values) {
@@ -77,7 +65,5 @@ inline std::string error_of(const std::function<void()>& action) {
     } catch (const InputError& error) { return error.id() + " " + error.message(); }
     return {};
 }
-
-inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }

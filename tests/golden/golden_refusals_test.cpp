@@ -1,5 +1,7 @@
 // Golden cases that say something that is not checked here, or that are broken: never passed, never the end of the run.
 #include "engine/json.h"
+#include "tests/contains.h"
+#include "tests/engine/temporary_folder.h"
 #include "tools/check/golden.h"
 #include "tools/check/golden_report.h"
 
@@ -9,14 +11,13 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 namespace bkd {
 namespace {
 
+using test::contains;
 using Status = GoldenResult::Status;
 
 // One f32 case of the golden file, to be changed.
@@ -35,9 +36,7 @@ struct Fixture {
     }
 };
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-// A golden file of two cases of relu with one element; the tensors of both are x, up, y in this order.
+// The bytes of a golden file of two cases of relu with one element; the tensors of both are x, up, y in this order.
 std::string two_cases(const std::string& first_attributes, float first_y) {
     const auto case_text = [](const std::string& name, const std::string& attributes) {
         return R"({"name":")" + name + R"(","op":"relu","dtype":"f32","attrs":)" + attributes +
@@ -57,12 +56,8 @@ std::string two_cases(const std::string& first_attributes, float first_y) {
     while (header.size() % 8 != 0) header += ' ';
     const std::uint64_t length = header.size();
     const std::array<float, 6> values{2, 1, first_y, 2, 1, 2};
-    const std::string path = (std::filesystem::temp_directory_path() / "bkd-golden-two-cases.safetensors").string();
-    std::ofstream out(path, std::ios::binary);
-    out.write(reinterpret_cast<const char*>(&length), sizeof length);
-    out << header;
-    out.write(reinterpret_cast<const char*>(values.data()), sizeof values);
-    return path;
+    return std::string(reinterpret_cast<const char*>(&length), sizeof length) + header +
+           std::string(reinterpret_cast<const char*>(values.data()), sizeof values);
 }
 
 struct Reported {
@@ -70,17 +65,18 @@ struct Reported {
     std::string text{};
 };
 
-Reported report(const std::string& path, bool as_json) {
+Reported report(const std::string& bytes, bool as_json) {
+    const bkd_test::TemporaryFolder folder;
+    folder.write("cases.safetensors", bytes);
     std::FILE* file = std::tmpfile();
     REQUIRE(file != nullptr);
     OpsReportOptions options;
     options.device = {DeviceKind::reference, 0};
     options.as_json = as_json;
-    Reported result{.code = golden_report({path}, options, file)};
+    Reported result{.code = golden_report({(folder / "cases.safetensors").string()}, options, file)};
     std::rewind(file);
     for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) result.text += static_cast<char>(c);
     std::fclose(file);
-    std::filesystem::remove(path);
     return result;
 }
 
@@ -154,9 +150,9 @@ TEST_CASE("a golden case without an attribute or an input that its op needs fail
     CHECK(no_input.status == Status::fail);
     CHECK(contains(no_input.detail, "E0411: the case has no input x"));
 
-    GoldenCase wrong_up = f.of("relu");
-    wrong_up.op = "class_balanced_weights";
-    CHECK(run_golden(f.file, wrong_up, f.runtime).status == Status::fail);
+    GoldenCase other_op = f.of("relu");
+    other_op.op = "class_balanced_weights";
+    CHECK(run_golden(f.file, other_op, f.runtime).status == Status::fail);
 }
 
 TEST_CASE("the report goes on behind a bad golden case and counts failures in its largest error") {

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 using namespace bkd;
 using namespace bkd::kernels;

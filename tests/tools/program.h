@@ -1,5 +1,7 @@
 #pragma once
 // Runs the program itself and keeps what it said.
+#include "tests/contains.h"
+
 #include <sys/wait.h>
 
 #include <array>

@@ -16,8 +16,6 @@
 namespace bkd::test {
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 std::string hash_of(const std::filesystem::path& file) {
     const std::string text = text_of_file(file.string());
     REQUIRE(!text.empty());

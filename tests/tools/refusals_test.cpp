@@ -7,8 +7,6 @@
 namespace bkd::test {
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 struct Row {
     std::string words;
     int code;

@@ -3,6 +3,8 @@
 #include "tools/version.h"
 #include "train/import_model.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 
 namespace bkd {

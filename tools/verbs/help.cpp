@@ -17,13 +17,10 @@ int run_help(const std::vector<std::string>& arguments) {
     if (word == "recipes") {
         const std::vector<std::filesystem::path> folders = recipe_folders();
         const std::vector<InstalledRecipe> recipes = installed_recipes(folders);
-        std::string looked_in;
-        for (const std::filesystem::path& folder : folders)
-            looked_in += (looked_in.empty() ? "" : ", ") + printable(folder.string());
         if (recipes.empty())
             throw InputError({.id = 501,
                               .what = "no recipe is installed",
-                              .why = "looked in " + looked_in,
+                              .why = "looked in " + folder_list(folders),
                               .try_ = "bkd train FILE.toml"});
         for (const InstalledRecipe& recipe : recipes) fmt::print("{}\n    {}\n", recipe.name, recipe.about);
     } else if (word == "keys") {

@@ -74,7 +74,7 @@ Json recipe_json(const Recipe& recipe) {
                         {"warnings", Json::array(recipe.warnings)}};
 }
 
-// Also says what `train` would refuse before it opens the data.
+// Also refuses the names of networks, methods, data sets and stages that `train` would refuse.
 void inspect_recipe(const std::vector<std::string>& words, bool as_json) {
     const RecipeWords split = split_overrides(words);
     if (split.rest.size() != 1)

@@ -1,0 +1,8 @@
+#pragma once
+#include <string>
+
+namespace bkd::test {
+
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}
