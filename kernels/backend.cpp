@@ -1,5 +1,7 @@
 #include "kernels/backend.h"
 
+#include "kernels/cuda/find.h"
+
 #include <sched.h>
 
 #include <algorithm>
@@ -8,22 +10,27 @@
 
 namespace bkd {
 
-#define BKD_BACKEND(name)                                         \
-    namespace kernels::name {                                     \
-    std::unique_ptr<Backend> open(const BackendOptions& options); \
+#define BKD_BACKEND(name)                                                               \
+    namespace kernels::name {                                                           \
+    std::unique_ptr<Backend> open(const Device& device, const BackendOptions& options); \
     }
 #include "kernels/list.inc"
 #undef BKD_BACKEND
 
 std::unique_ptr<Backend> open_backend(Device device, const BackendOptions& options) {
 #define BKD_BACKEND(name) \
-    if (device.kind == DeviceKind::name) return kernels::name::open(options);
+    if (device.kind == DeviceKind::name) return kernels::name::open(device, options);
 #include "kernels/list.inc"
 #undef BKD_BACKEND
     throw InputError({.id = 801,
                       .what = fmt::format("no device {} in this program", device.str()),
                       .at = "option --device",
                       .try_ = "--device cpu"});
+}
+
+Device default_device() {
+    const bool has_cuda = kernels::cuda::has_driver() && !kernels::cuda::backend_path().empty();
+    return {has_cuda ? DeviceKind::cuda : DeviceKind::cpu, 0};
 }
 
 int allowed_threads() {

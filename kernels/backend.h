@@ -76,6 +76,9 @@ struct BackendOptions {
 // InputError E0801 if there is no such device here.
 std::unique_ptr<Backend> open_backend(Device device, const BackendOptions& options = {});
 
+// What `auto` stands for: cuda:0 where a driver and the CUDA backend are, else the CPU.
+Device default_device();
+
 // Threads this process may use: affinity mask and cgroup quota, not the number of cores of the machine.
 int allowed_threads();
 

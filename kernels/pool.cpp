@@ -51,20 +51,30 @@ std::size_t Pool::index_of(std::size_t class_bytes) {
     return exponent * 8 + ((class_bytes >> (exponent - 3)) & 7);
 }
 
+bool Pool::take_free(FreeBlocks& free, std::size_t size, Block& block) {
+    std::vector<std::uint32_t>& numbers = free[index_of(size)];
+    if (numbers.empty()) return false;
+    std::pop_heap(numbers.begin(), numbers.end(), std::greater<>());
+    block = owned_[numbers.back()];
+    numbers.pop_back();
+    return true;
+}
+
 Block Pool::take(std::size_t bytes) {
     const std::size_t size = size_class(bytes);
-    std::vector<std::uint32_t>& free = free_[index_of(size)];
+    FreeBlocks& here = free_[open_reserve_];
     Block block;
-    if (free.empty()) {
+    if (!take_free(here, size, block) && (open_reserve_ == 0 || !take_free(free_[0], size, block))) {
         block = {memory_->take(size), size, static_cast<std::uint32_t>(owned_.size())};
         owned_.push_back(block);
-        free.reserve(free.size() + owned_.size());  // giving back must not allocate
+        reserve_of_.push_back(open_reserve_);
         ++statistics_.system_requests;
         statistics_.system_bytes += static_cast<std::int64_t>(size);
-    } else {
-        std::pop_heap(free.begin(), free.end(), std::greater<>());
-        block = owned_[free.back()];
-        free.pop_back();
+    }
+    reserve_of_[block.number] = open_reserve_;
+    for (FreeBlocks* lists : {&here, &free_[0]}) {  // giving back must not allocate, nor must dropping a reserve
+        std::vector<std::uint32_t>& numbers = (*lists)[index_of(size)];
+        if (numbers.capacity() < owned_.size()) numbers.reserve(2 * owned_.size());
     }
     statistics_.live_bytes += static_cast<std::int64_t>(size);
     statistics_.peak_bytes = std::max(statistics_.peak_bytes, statistics_.live_bytes);
@@ -72,10 +82,30 @@ Block Pool::take(std::size_t bytes) {
 }
 
 void Pool::give(Block block) noexcept {
-    std::vector<std::uint32_t>& free = free_[index_of(block.bytes)];
-    free.push_back(block.number);
-    std::push_heap(free.begin(), free.end(), std::greater<>());
+    std::vector<std::uint32_t>& numbers = free_.find(reserve_of_[block.number])->second[index_of(block.bytes)];
+    numbers.push_back(block.number);
+    std::push_heap(numbers.begin(), numbers.end(), std::greater<>());
     statistics_.live_bytes -= static_cast<std::int64_t>(block.bytes);
+}
+
+std::uint32_t Pool::begin_reserve() {
+    BKD_CHECK(open_reserve_ == 0, "reserve {} is open", open_reserve_);
+    free_[0];
+    return open_reserve_ = ++last_reserve_;
+}
+
+void Pool::drop_reserve(std::uint32_t reserve) noexcept {
+    for (std::uint32_t& of : reserve_of_)
+        if (of == reserve) of = 0;
+    const auto found = free_.find(reserve);
+    if (found == free_.end()) return;
+    for (std::size_t i = 0; i < classes; ++i)
+        for (const std::uint32_t number : found->second[i]) {
+            std::vector<std::uint32_t>& numbers = free_.find(0)->second[i];
+            numbers.push_back(number);
+            std::push_heap(numbers.begin(), numbers.end(), std::greater<>());
+        }
+    free_.erase(found);
 }
 
 }

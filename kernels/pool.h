@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -44,6 +45,13 @@ public:
     void give(Block block) noexcept;
     const PoolStatistics& statistics() const { return statistics_; }
 
+    // A reserve is memory that a recorded step uses whenever it is replayed, and so nobody else does. Blocks taken from
+    // begin_reserve() to end_reserve() come into it; given back, they serve later requests within it alone. drop_reserve()
+    // makes them blocks like others, those still handed out once they are given back.
+    std::uint32_t begin_reserve();
+    void end_reserve() { open_reserve_ = 0; }
+    void drop_reserve(std::uint32_t reserve) noexcept;
+
     // Sizes are rounded up to eight steps per power of two, 64 bytes at least: at most 12.5 % is lost.
     static std::size_t size_class(std::size_t bytes);
 
@@ -54,8 +62,13 @@ private:
     std::unique_ptr<Memory> memory_;
     // Per size class a heap with the lowest number on top: which block is taken depends on what is free, not on the
     // order in which it became free.
-    std::array<std::vector<std::uint32_t>, classes> free_;
+    using FreeBlocks = std::array<std::vector<std::uint32_t>, classes>;
+    bool take_free(FreeBlocks& free, std::size_t size, Block& block);
+
+    std::map<std::uint32_t, FreeBlocks> free_;  // of each reserve; 0: of none
     std::vector<Block> owned_;
+    std::vector<std::uint32_t> reserve_of_;  // each block's
+    std::uint32_t open_reserve_ = 0, last_reserve_ = 0;
     PoolStatistics statistics_;
 };
 

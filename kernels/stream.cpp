@@ -10,6 +10,7 @@ void check_devices(const Stream& stream, const char* op, const kernels::ViewArgu
 
 LaunchScope::LaunchScope(Stream& stream, const char* op, const kernels::ViewArguments& arguments, double flops)
     : stream_(stream) {
+    stream.last_op = op;
     if (stream.observer == nullptr) return;
     for (const auto& [view, is_output] : arguments)
         (is_output ? launch_.bytes_written : launch_.bytes_read) += view.bytes();

@@ -4,6 +4,7 @@
 #include "kernels/arguments.h"
 #include "kernels/pool.h"
 
+#include <memory>
 #include <span>
 
 namespace bkd {
@@ -23,6 +24,13 @@ public:
     virtual void after(const Launch&) {}
 };
 
+// Work that was recorded instead of run, with the memory it uses; replay() queues all of it in one call.
+class Recording {
+public:
+    virtual ~Recording() = default;
+    virtual void replay() = 0;
+};
+
 class Stream {
 public:
     Stream(Device d, Pool& p) : device(d), pool(p) {}
@@ -30,9 +38,18 @@ public:
     Stream(const Stream&) = delete;
     virtual void synchronize() = 0;  // returns when everything issued so far is done
 
+    // From begin_recording() to end_recording() ops are noted and not run. Whatever needs their results or hands them new
+    // numbers (synchronize, upload, download) is a LogicError that names the last op, and ends the recording. Every
+    // shape in it should have run before: plans are not made while recording.
+    virtual bool can_record() const { return false; }
+    virtual void begin_recording() { BKD_CHECK(false, "{} records nothing", device.str()); }
+    virtual std::unique_ptr<Recording> end_recording() { return nullptr; }
+    virtual void abandon_recording() noexcept {}  // nothing, if there is none
+
     const Device device;
     Pool& pool;
     LaunchObserver* observer = nullptr;
+    const char* last_op = "no op";  // issued so far, for messages
 };
 
 // LogicError for an argument on another device than the stream.

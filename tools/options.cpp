@@ -189,7 +189,7 @@ void MachineOptions::add_to(Options& options) {
 }
 
 Device MachineOptions::chosen_device() const {
-    const Device chosen = device == "auto" ? Device{DeviceKind::cpu, 0} : Device::parse(device);
+    const Device chosen = device == "auto" ? default_device() : Device::parse(device);
     if (chosen.kind == DeviceKind::plan)
         throw InputError({.id = 203,
                           .what = "--device plan executes nothing, and this verb reports what was computed",

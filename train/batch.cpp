@@ -59,6 +59,7 @@ void FeedSource::next(const Context& ctx) {
     ctx.assign(rows(ctx, indices_, size()), std::span<const std::int32_t>(host_->indices));
     ctx.assign(rows(ctx, labels_, size()), std::span<const std::int32_t>(host_->labels));
     for (std::size_t i = 0; i < views_.size(); ++i) upload_view(ctx, i);
+    if (mix_) upload_mix(ctx);
 }
 
 // The loader draws the first view; the others have keys of their own.
@@ -104,23 +105,30 @@ Batch FeedSource::batch(const Context& ctx, std::size_t view) {
             .indices = rows(ctx, indices_, size())};
 }
 
-Batch FeedSource::mixed(const Context& ctx, double alpha, bool per_sample) {
-    if (alpha <= 0) return batch(ctx);
+// Partners, their labels and lambda of this batch to the device.
+void FeedSource::upload_mix(const Context& ctx) {
     const auto n = static_cast<std::size_t>(size());
-    host_partner_.resize(n), host_partner_labels_.resize(n), host_lambda_.resize(per_sample ? n : 1);
+    host_partner_.resize(n), host_partner_labels_.resize(n), host_lambda_.resize(mix_->per_sample ? n : 1);
     draw_mix_partner(mix_key_, host_->epoch, host_->batch, host_partner_);
-    if (per_sample)
-        draw_mix_lambdas(mix_key_, host_->epoch, host_->batch, alpha, host_lambda_);
+    if (mix_->per_sample)
+        draw_mix_lambdas(mix_key_, host_->epoch, host_->batch, mix_->alpha, host_lambda_);
     else
-        host_lambda_[0] = static_cast<float>(draw_mix_lambda(mix_key_, host_->epoch, host_->batch, alpha));
+        host_lambda_[0] = static_cast<float>(draw_mix_lambda(mix_key_, host_->epoch, host_->batch, mix_->alpha));
     for (std::size_t i = 0; i < n; ++i)
         host_partner_labels_[i] = host_->labels[static_cast<std::size_t>(host_partner_[i])];
+    ctx.assign(rows(ctx, partner_, size()), std::span<const std::int32_t>(host_partner_));
+    ctx.assign(rows(ctx, partner_labels_, size()), std::span<const std::int32_t>(host_partner_labels_));
+    ctx.assign(rows(ctx, mix_lambda_, mix_->per_sample ? size() : 1), std::span<const float>(host_lambda_));
+}
 
+Batch FeedSource::mixed(const Context& ctx, double alpha, bool per_sample) {
+    if (alpha <= 0) return batch(ctx);
+    if (const Mix asked{alpha, per_sample}; mix_ != asked) {
+        mix_ = asked;
+        upload_mix(ctx);
+    }
     const Tensor partner = rows(ctx, partner_, size()), partner_labels = rows(ctx, partner_labels_, size());
     const Tensor mix_lambda = rows(ctx, mix_lambda_, per_sample ? size() : 1);
-    ctx.assign(partner, std::span<const std::int32_t>(host_partner_));
-    ctx.assign(partner_labels, std::span<const std::int32_t>(host_partner_labels_));
-    ctx.assign(mix_lambda, std::span<const float>(host_lambda_));
     return {
         .images = load(ctx, views_.front(), partner, mix_lambda),
         .targets = {.labels = rows(ctx, labels_, size()), .partner_labels = partner_labels, .mix_lambda = mix_lambda},

@@ -50,6 +50,12 @@ private:
         PhiloxKey key;
         Tensor offsets, flips;
     };
+    struct Mix {
+        double alpha = 0;
+        bool per_sample = false;
+        bool operator==(const Mix&) const = default;
+    };
+    void upload_mix(const Context& ctx);
     Tensor load(const Context& ctx, const View& view, const Tensor& partner, const Tensor& mix_lambda);
     void upload_view(const Context& ctx, std::size_t i);
 
@@ -59,6 +65,7 @@ private:
     Loader loader_;
     const HostBatch* host_ = nullptr;
     PhiloxKey mix_key_;
+    std::optional<Mix> mix_{};  // what mixed() was last asked for: next() brings its numbers along
     std::vector<View> views_;
     Tensor indices_, labels_, partner_, partner_labels_, mix_lambda_;  // [batch size]
     std::vector<std::int32_t> host_partner_, host_partner_labels_, host_offsets_;

@@ -53,6 +53,7 @@ void StageRun::find_moved_by_forward() {
 
 void StageRun::begin_epoch() {
     context_.epoch = epochs_done_;
+    recorded_.reset();  // between epochs a method may have changed what its loss is
     epoch_end_ = std::min((epochs_done_ + 1) * steps_per_epoch_, total_steps_);
     if (!is_within_epoch()) loss_sum_ = 0, images_ = 0;
     epoch_start_ = last_report_ = Clock::now();
@@ -61,18 +62,12 @@ void StageRun::begin_epoch() {
 
 std::optional<StepReport> StageRun::step() {
     next_numbers();
-    Parameters& parameters = context_.network().parameters();
-    parameters.begin_step();
     const Progress at{epochs_done_, done_ - epochs_done_ * steps_per_epoch_, done_,
                       static_cast<double>(done_) / static_cast<double>(total_steps_)};
     Step step(context_, training_ctx_, at);
-    for (const Moved& moved : moved_by_forward_) plain_ctx_.elementwise().scale({.x = moved.memory, .y = moved.before});
-    const Tensor loss = method_.loss(step);
-    BKD_CHECK(loss.count() == 1, "the loss {} of stage {} is not a single number", loss.shape().str(), stage().name);
-    if (is_left_out(loss)) {
-        tape_.clear();
-    } else {
-        update(loss, step);
+    if (const Tensor loss = run(step)) {
+        ++context_.network().parameters().batches_tracked;
+        method_.after_step(step);
         keep_loss(loss);
     }
     ++done_;
@@ -80,6 +75,55 @@ std::optional<StepReport> StageRun::step() {
     if (done_ % training_.log_every == 0) return read_back(step);
     if (is_epoch_done()) check_losses();
     return std::nullopt;
+}
+
+// The first step of a stage is computed, which makes the library's plans and tells what the loss asks of its feeds; so
+// is a smaller last batch.
+bool StageRun::may_record() const {
+    return runtime_.stream->can_record() && sizes_ == computed_sizes_ && !reads_progress_ && !training_.skips_nonfinite;
+}
+
+// The loss, when all that a step moves has been queued to move; empty if the step was left out.
+Tensor StageRun::run(Step& step) {
+    sizes_.clear();
+    for (const FeedSource& feed : context_.feeds()) sizes_.push_back(feed.size());
+    if (recorded_ && recorded_->sizes == sizes_) {
+        recorded_->recording->replay();
+        step.set_notes(recorded_->notes);
+        return recorded_->loss;
+    }
+    if (may_record()) return record(step);
+    const Tensor loss = compute(step);
+    reads_progress_ = reads_progress_ || step.reads_progress();
+    if (computed_sizes_ < sizes_) computed_sizes_ = sizes_;
+    return loss;
+}
+
+Tensor StageRun::record(Step& step) {
+    Stream& stream = *runtime_.stream;
+    stream.begin_recording();
+    try {
+        const Tensor loss = compute(step);
+        recorded_.emplace(Recorded{stream.end_recording(), sizes_, loss, step.notes()});
+    } catch (...) {
+        stream.abandon_recording();
+        throw;
+    }
+    recorded_->recording->replay();
+    return recorded_->loss;
+}
+
+Tensor StageRun::compute(Step& step) {
+    context_.network().parameters().begin_step();
+    for (const Moved& moved : moved_by_forward_) plain_ctx_.elementwise().scale({.x = moved.memory, .y = moved.before});
+    Tensor loss = method_.loss(step);
+    BKD_CHECK(loss.count() == 1, "the loss {} of stage {} is not a single number", loss.shape().str(), stage().name);
+    if (is_left_out(loss)) {
+        tape_.clear();
+        return {};
+    }
+    update(loss);
+    return loss;
 }
 
 // Batches, learning rate and position: all that makes this step another one than the last, written into the same
@@ -110,7 +154,7 @@ bool StageRun::is_left_out(const Tensor& loss) {
     return true;
 }
 
-void StageRun::update(const Tensor& loss, Step& step) {
+void StageRun::update(const Tensor& loss) {
     Parameters& parameters = context_.network().parameters();
     if (loss.takes_gradient()) {
         tape_.backward(plain_ctx_, loss);
@@ -118,8 +162,6 @@ void StageRun::update(const Tensor& loss, Step& step) {
         optimizer_.step(plain_ctx_, learning_rate_memory_);
     }
     for (const OpenCompanion& companion : context_.companions()) companion.follow(plain_ctx_);
-    ++parameters.batches_tracked;
-    method_.after_step(step);
 }
 
 void StageRun::keep_loss(const Tensor& loss) {

@@ -75,8 +75,12 @@ private:
     using VisitTensor = std::function<void(const std::string& name, const Parameter& as, const Tensor& memory)>;
     void find_moved_by_forward();
     void next_numbers();
+    bool may_record() const;
+    Tensor run(Step& step);
+    Tensor record(Step& step);
+    Tensor compute(Step& step);
     bool is_left_out(const Tensor& loss);
-    void update(const Tensor& loss, Step& step);
+    void update(const Tensor& loss);
     void keep_loss(const Tensor& loss);
     void check_losses();
     StepReport read_back(const Step& step);
@@ -104,6 +108,17 @@ private:
     // Numbers of a step, in device memory.
     Tensor learning_rate_memory_, position_;
     double learning_rate_ = 0;
+    // The step as the device replays it until the epoch ends, for batches of these sizes.
+    struct Recorded {
+        std::unique_ptr<Recording> recording;
+        std::vector<std::int64_t> sizes;
+        Tensor loss;
+        std::array<Step::Note, 4> notes;
+    };
+    std::optional<Recorded> recorded_;
+    std::vector<std::int64_t> sizes_,
+        computed_sizes_;  // of the batches of this step; the largest computed, not recorded
+    bool reads_progress_ = false;
     // train.nonfinite = skip: what a forward pass may move, with copies to undo it. Else empty.
     struct Moved {
         Tensor memory, before;

@@ -14,11 +14,18 @@ struct Progress {
 
 class Step {
 public:
-    Step(StageContext& stage, Context& context, const Progress& at) : ctx(context), progress(at), stage_(stage) {}
+    Step(StageContext& stage, Context& context, const Progress& at) : ctx(context), progress_(at), stage_(stage) {}
     Step(const Step&) = delete;
 
     Context& ctx;
-    const Progress progress;
+
+    // Where this step is. A loss that asks is computed anew in every step; one that does not is the same work each time,
+    // which a device may replay.
+    const Progress& progress() {
+        reads_progress_ = true;
+        return progress_;
+    }
+    bool reads_progress() const { return reads_progress_; }
 
     const Stage& stage() const { return stage_.stage(); }
     // A feed by name; the empty name is the first one.
@@ -51,8 +58,11 @@ public:
         Tensor value{};
     };
     const std::array<Note, 4>& notes() const { return notes_; }
+    void set_notes(const std::array<Note, 4>& notes) { notes_ = notes; }
 
 private:
+    const Progress progress_;
+    bool reads_progress_ = false;
     StageContext& stage_;
     std::array<Note, 4> notes_{};
 };

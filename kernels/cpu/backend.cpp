@@ -87,6 +87,8 @@ void Primitive::run(CpuStream& stream, const dnnl::stream& queue, std::initializ
         "could not execute a primitive");
 }
 
-std::unique_ptr<Backend> open(const BackendOptions& options) { return std::make_unique<CpuBackend>(options); }
+std::unique_ptr<Backend> open(const Device&, const BackendOptions& options) {
+    return std::make_unique<CpuBackend>(options);
+}
 
 }

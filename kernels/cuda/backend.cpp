@@ -9,11 +9,17 @@
 namespace bkd::kernels::cuda {
 namespace {
 
+std::string cuda_version(int version) { return fmt::format("CUDA {}.{}", version / 1000, version % 1000 / 10); }
+
+// What the driver speaks, as far as there is one.
+std::string driver_version() {
+    int version = 0;
+    cudaDriverGetVersion(&version);
+    return version == 0 ? "no NVIDIA driver is installed" : "the driver speaks " + cuda_version(version);
+}
+
 const char* advice_for(cudaError_t status) {
     switch (status) {
-        case cudaErrorInsufficientDriver:
-        case cudaErrorStubLibrary:
-            return "an NVIDIA driver for CUDA 13.0 or later, or --device cpu";
         case cudaErrorNoDevice:
         case cudaErrorInvalidDevice:
             return "a device that nvidia-smi lists, visible in CUDA_VISIBLE_DEVICES, or --device cpu";
@@ -26,11 +32,35 @@ const char* advice_for(cudaError_t status) {
     }
 }
 
-std::string driver_version() {
-    int version = 0;
-    cudaDriverGetVersion(&version);
-    if (version == 0) return "no NVIDIA driver is installed";
-    return fmt::format("the driver speaks CUDA {}.{}", version / 1000, version % 1000 / 10);
+// How many devices are visible: at least one, or E0803 for the driver, E0801 for the devices.
+int visible_devices(const Device& device) {
+    int driver = 0, runtime = 0, count = 0;
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    const cudaError_t status = cudaGetDeviceCount(&count);
+    if (driver == 0 || status == cudaErrorInsufficientDriver || status == cudaErrorStubLibrary)
+        throw InputError({.id = 803,
+                          .what = fmt::format("{}, this build needs {}", driver_version(), cuda_version(runtime)),
+                          .at = device.str(),
+                          .try_ = "NVIDIA driver 580 or later, or --device cpu"});
+    if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0))
+        throw InputError({.id = 801,
+                          .what = "no NVIDIA device is visible",
+                          .at = device.str(),
+                          .why = driver_version(),
+                          .try_ = "nvidia-smi and CUDA_VISIBLE_DEVICES, or --device cpu"});
+    check_status(status, "cudaGetDeviceCount", device);
+    return count;
+}
+
+std::string list_of_devices(int count) {
+    std::string list;
+    for (int i = 0; i < count; ++i) {
+        cudaDeviceProp properties;
+        if (cudaGetDeviceProperties(&properties, i) == cudaSuccess)
+            list += fmt::format("{}cuda:{} ({})", list.empty() ? "" : ", ", i, properties.name);
+    }
+    return list;
 }
 
 class DeviceMemory final : public Memory {
@@ -67,10 +97,15 @@ public:
 
     std::unique_ptr<Stream> make_stream() override { return std::make_unique<CudaStream>(device, pool(), *libraries_); }
     void upload(Stream& stream, const View& to, const void* host) override {
-        copy(stream, to.data, host, to.bytes(), cudaMemcpyHostToDevice);
+        cuda_stream(stream).upload(to.data, host, static_cast<std::size_t>(to.bytes()));
     }
     void download(Stream& stream, const ConstView& from, void* host) override {
-        copy(stream, host, from.data, from.bytes(), cudaMemcpyDeviceToHost);
+        CudaStream& s = cuda_stream(stream);
+        s.check_not_recording("a download");
+        if (from.bytes() == 0) return;
+        const auto bytes = static_cast<std::size_t>(from.bytes());
+        BKD_CUDA(cudaMemcpyAsync(host, from.data, bytes, cudaMemcpyDeviceToHost, s.queue), device);
+        BKD_CUDA(cudaStreamSynchronize(s.queue), device);
     }
     bool stores_bf16() const override { return true; }
     std::string description() const override {
@@ -84,13 +119,6 @@ public:
 #undef BKD_MEMBER
 
 private:
-    void copy(Stream& stream, void* to, const void* from, std::int64_t bytes, cudaMemcpyKind kind) {
-        if (bytes == 0) return;
-        const cudaStream_t queue = cuda_stream(stream).queue;
-        BKD_CUDA(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), kind, queue), device);
-        BKD_CUDA(cudaStreamSynchronize(queue), device);
-    }
-
     cudaDeviceProp properties_{};
     const std::unique_ptr<Libraries, LibrariesDeleter> libraries_ = make_libraries();
 };
@@ -107,37 +135,14 @@ void check_status(cudaError_t status, const char* call, const Device& device) {
                       .try_ = advice_for(status)});
 }
 
-CudaStream::CudaStream(Device d, Pool& p, Libraries& l)
-    : Stream(d, p), libraries(l), state_block_(p.take(sizeof(StreamState))) {
-    state = static_cast<StreamState*>(state_block_.data);
-    BKD_CUDA(cudaStreamCreateWithFlags(&queue, cudaStreamNonBlocking), device);
-    BKD_CUDA(cudaMemsetAsync(state, 0, sizeof(StreamState), queue), device);
-}
-
-CudaStream::~CudaStream() {
-    if (queue != nullptr) {
-        cudaStreamSynchronize(queue);
-        cudaStreamDestroy(queue);
-    }
-    pool.give(state_block_);
-}
-
-void CudaStream::synchronize() {
-    IndexFault fault{};
-    BKD_CUDA(cudaMemcpyAsync(&fault, &state->fault, sizeof fault, cudaMemcpyDeviceToHost, queue), device);
-    BKD_CUDA(cudaStreamSynchronize(queue), device);
-    if (fault.is_claimed == 0) return;
-    constexpr const char* names[] = {"label", "partner label", "partner",        "index",
-                                     "token", "offset",        "maximum's index"};
-    BKD_CUDA(cudaMemsetAsync(&state->fault, 0, sizeof fault, queue), device);
-    throw LogicError(fmt::format("{} {} at {} is not in 0..{}", names[static_cast<std::size_t>(fault.what)],
-                                 fault.value, fault.position, fault.limit - 1));
-}
-
-std::unique_ptr<Backend> open(const BackendOptions&) {
-    int count = 0;
-    const Device device{DeviceKind::cuda, 0};
-    BKD_CUDA(cudaGetDeviceCount(&count), device);
+std::unique_ptr<Backend> open(const Device& device, const BackendOptions&) {
+    const int count = visible_devices(device);
+    if (device.index >= count)
+        throw InputError({.id = 801,
+                          .what = fmt::format("no device {}", device.str()),
+                          .at = "option --device",
+                          .why = "there is " + list_of_devices(count),
+                          .try_ = "--device cuda:0"});
     return std::make_unique<CudaBackend>(device);
 }
 

@@ -9,6 +9,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <array>
 #include <memory>
 
 namespace bkd::kernels::cuda {
@@ -39,13 +40,29 @@ public:
     CudaStream(Device device, Pool& pool, Libraries& libraries);
     ~CudaStream() override;
     void synchronize() override;
+    bool can_record() const override { return true; }
+    void begin_recording() override;
+    std::unique_ptr<Recording> end_recording() override;
+    void abandon_recording() noexcept override;
+    // LogicError while recording: `what` waits for the device or hands it new numbers.
+    void check_not_recording(const char* what);
+
+    // Numbers from the host, in order with the stream's work, without waiting for it: through the next of a ring of
+    // pinned slots, so that the host may run steps ahead. What is larger than a slot waits.
+    void upload(void* to, const void* host, std::size_t bytes);
 
     cudaStream_t queue = nullptr;
     StreamState* state = nullptr;  // in device memory
     Libraries& libraries;
 
 private:
+    static constexpr std::size_t slot_bytes = 16 << 10, slots = 64;
+
     Block state_block_;
+    std::uint32_t reserve_ = 0;  // of the pool while recording
+    std::byte* ring_ = nullptr;  // [slots, slot_bytes], pinned
+    std::array<cudaEvent_t, slots> is_sent_{};
+    std::size_t next_slot_ = 0;
 };
 
 inline CudaStream& cuda_stream(Stream& stream) {

@@ -46,6 +46,6 @@ public:
 
 }
 
-std::unique_ptr<Backend> open(const BackendOptions&) { return std::make_unique<PlanBackend>(); }
+std::unique_ptr<Backend> open(const Device&, const BackendOptions&) { return std::make_unique<PlanBackend>(); }
 
 }

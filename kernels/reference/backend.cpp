@@ -32,6 +32,6 @@ public:
 
 }
 
-std::unique_ptr<Backend> open(const BackendOptions&) { return std::make_unique<ReferenceBackend>(); }
+std::unique_ptr<Backend> open(const Device&, const BackendOptions&) { return std::make_unique<ReferenceBackend>(); }
 
 }

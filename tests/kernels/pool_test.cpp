@@ -78,5 +78,40 @@ TEST_CASE("a pool counts what is handed out now and at most") {
     CHECK(pool.statistics().system_bytes == 1024 + 2048);
 }
 
+TEST_CASE("what a reserve holds is nobody else's until it is dropped") {
+    Pool pool(host_memory());
+    const Block before = pool.take(1000);
+    pool.give(before);
+    const std::uint32_t reserve = pool.begin_reserve();
+    const Block kept = pool.take(1000), given = pool.take(1000);
+    CHECK(kept.data == before.data);  // what is free comes in before the system is asked
+    pool.give(given);
+    CHECK(pool.take(1000).data == given.data);
+    pool.give(given);
+    pool.end_reserve();
+    const Block outside = pool.take(1000);
+    CHECK(outside.data != kept.data);
+    CHECK(outside.data != given.data);
+    pool.give(kept);  // comes back after the end: still the reserve's
+    CHECK(pool.take(1000).data != kept.data);
+    const std::int64_t requests = pool.statistics().system_requests;
+    pool.drop_reserve(reserve);
+    const Block first = pool.take(1000), second = pool.take(1000);
+    CHECK(first.data == kept.data);
+    CHECK(second.data == given.data);
+    CHECK(pool.statistics().system_requests == requests);
 }
+
+TEST_CASE("a block that is still handed out when its reserve is dropped comes back to the pool") {
+    Pool pool(host_memory());
+    const std::uint32_t reserve = pool.begin_reserve();
+    const Block block = pool.take(1000);
+    pool.end_reserve();
+    pool.drop_reserve(reserve);
+    pool.give(block);
+    CHECK(pool.take(1000).data == block.data);
+}
+
+}
+
 }

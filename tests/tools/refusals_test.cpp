@@ -68,6 +68,7 @@ TEST_CASE("every verb refuses with the exit code of the cause, one message and o
             {"check-ops --op nosuch", 2, "error[E0203]: no case of any op passes the filters"},
             {"check-ops golden " BKD_SOURCE_DIR "/tests/golden/ops.safetensors --op nosuch", 2,
              "error[E0203]: no case of the files"},
+            {"bench step --device cuda:999", 8, "cuda:999"},
             {"eval x --device plan", 2, "error[E0203]: --device plan executes nothing"},
             {"inspect optim.lr=1", 2, "error[E0206]"},
             {"train " + folder + "/ce.toml run.name=../escaped", 3, "error[E0304]: run.name \"../escaped\" is no name"},

@@ -110,7 +110,7 @@ TEST_CASE("a loss that is not finite ends the run and names stage, epoch and ste
     SketchMethod method;
     method.on_loss = [](Step& s) {
         const Tensor loss = plain_cross_entropy(s);
-        return scale(s.ctx, loss, s.progress.epoch == 1 && s.progress.step == 2 ? std::nan("") : 1.0);
+        return scale(s.ctx, loss, s.progress().epoch == 1 && s.progress().step == 2 ? std::nan("") : 1.0);
     };
     Watch watch;
     const auto run = [&] { Trainer(toy.training, {Toy::stage("student", 3)}, method, watch).run(); };
@@ -125,7 +125,7 @@ TEST_CASE("logits that are not finite in an evaluation name the epoch and step b
     SketchMethod method;
     method.on_loss = plain_cross_entropy;
     method.on_after_step = [](Step& s) {
-        if (s.progress.epoch != 1 || s.progress.step != 5) return;
+        if (s.progress().epoch != 1 || s.progress().step != 5) return;
         Parameter& bias = *s.net().parameters().find("linear.bias");
         s.net().parameters().write(s.ctx, bias, std::vector<float>(4, std::nanf("")));
     };
@@ -146,9 +146,9 @@ TEST_CASE("a step that is left out leaves weights, running statistics and states
     method.on_loss = [](Step& s) {
         const Batch batch = s.batch();
         s.companion("average", batch.images);
-        s.ctx.elementwise().fill({.y = s.state("sum"), .value = static_cast<double>(s.progress.step)});
+        s.ctx.elementwise().fill({.y = s.state("sum"), .value = static_cast<double>(s.progress().step)});
         const Tensor loss = cross_entropy(s.ctx, s.network(batch.images), batch.targets);
-        return scale(s.ctx, loss, s.progress.step == 2 ? std::nan("") : 1.0);
+        return scale(s.ctx, loss, s.progress().step == 2 ? std::nan("") : 1.0);
     };
     StageRun run(toy.training, stage, method, nothing_before);
     run.begin();

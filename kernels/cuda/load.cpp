@@ -1,0 +1,44 @@
+// The program's side of the CUDA backend: a shared object, opened when a device is asked for. So starting on the CPU
+// takes no more time or memory than without CUDA, and one program serves machines with and without a GPU.
+#include "kernels/cuda/entry.h"
+#include "kernels/cuda/find.h"
+
+#include <dlfcn.h>
+#include <fmt/ranges.h>
+
+namespace bkd::kernels::cuda {
+namespace {
+
+[[noreturn]] void refuse(const Device& device, std::string what, std::string why, std::string try_) {
+    throw InputError(
+        {.id = 801, .what = std::move(what), .at = device.str(), .why = std::move(why), .try_ = std::move(try_)});
+}
+
+void* symbol(void* object, const char* name, const Device& device) {
+    if (void* found = dlsym(object, name)) return found;
+    refuse(device, fmt::format("{} has no {}", object_name, name), dlerror(), "a fresh build of program and backend");
+}
+
+}
+
+std::unique_ptr<Backend> open(const Device& device, const BackendOptions& options) {
+    const std::string path = backend_path();
+    if (path.empty())
+        refuse(device, fmt::format("this installation has no CUDA backend ({})", object_name),
+               fmt::format("neither {} exists", fmt::join(backend_paths(), " nor ")),
+               "a build with WITH_CUDA=ON, or --device cpu");
+    // Never closed: the code of every object made by it lies there.
+    void* object = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (object == nullptr)
+        refuse(device, fmt::format("cannot open the CUDA backend {}", path), dlerror(),
+               "the libraries it names, in LD_LIBRARY_PATH or beside it, or --device cpu");
+    auto* const interface = reinterpret_cast<InterfaceFunction*>(symbol(object, interface_symbol, device));
+    if (std::string_view(interface()) != BKD_KERNEL_INTERFACE)
+        refuse(device, fmt::format("{} is of another build than this program", path),
+               fmt::format("interface {} instead of {}", interface(), BKD_KERNEL_INTERFACE),
+               "program and backend from one build");
+    auto* const make = reinterpret_cast<OpenFunction*>(symbol(object, open_symbol, device));
+    return std::unique_ptr<Backend>(make(device, options));
+}
+
+}
