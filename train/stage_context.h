@@ -20,6 +20,7 @@ struct Training {
     std::int64_t eval_every = 1, eval_batch = 100;
     std::string eval_split = "test";
     ShotThresholds groups{};
+    bool replays_steps = true;                 // where the device can record; false: each is computed anew
     bool skips_nonfinite = false;              // train.nonfinite = skip
     std::optional<double> divergence_above{};  // train.divergence
     std::int64_t divergence_steps = 100;

@@ -80,7 +80,8 @@ std::optional<StepReport> StageRun::step() {
 // The first step of a stage is computed, which makes the library's plans and tells what the loss asks of its feeds; so
 // is a smaller last batch.
 bool StageRun::may_record() const {
-    return runtime_.stream->can_record() && sizes_ == computed_sizes_ && !reads_progress_ && !training_.skips_nonfinite;
+    return training_.replays_steps && runtime_.stream->can_record() && sizes_ == computed_sizes_ && !reads_progress_ &&
+           !training_.skips_nonfinite;
 }
 
 // The loss, when all that a step moves has been queued to move; empty if the step was left out.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 namespace bkd::kernels::cuda {
 
@@ -26,8 +27,10 @@ void launch(Stream& stream, void (*kernel)(Parameters...), dim3 grid, int thread
     kernel<<<grid, threads, 0, cuda_stream(stream).queue>>>(static_cast<Parameters>(arguments)...);
     check_status(cudaGetLastError(), "a kernel launch", stream.device);
 #else
-    cuda_stream(stream);
-    simt::run_grid(grid, threads, [&] { kernel(static_cast<Parameters>(arguments)...); });
+    simt::issue(cuda_stream(stream).queue, reinterpret_cast<const void*>(kernel),
+                [=, values = std::tuple<Parameters...>(static_cast<Parameters>(arguments)...)] {
+                    simt::run_grid(grid, threads, [&] { std::apply(kernel, values); });
+                });
 #endif
 }
 

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -116,6 +118,24 @@ private:
 
 }
 
+namespace {
+
+// Milliseconds of a step, sorted: `samples` of them, each over `together` steps that are waited for once.
+std::vector<double> time_steps(Stream& stream, std::int64_t samples, int together, const std::function<void()>& step) {
+    std::vector<double> times;
+    for (std::int64_t i = 0; i < samples; ++i) {
+        stream.synchronize();
+        const double began = now_ms();
+        for (int k = 0; k < together; ++k) step();
+        stream.synchronize();
+        times.push_back((now_ms() - began) / together);
+    }
+    std::sort(times.begin(), times.end());
+    return times;
+}
+
+}
+
 StepBench bench_step(const StepBenchOptions& options) {
     TrainingStep step(options);
     const Context ctx(step.runtime);
@@ -124,16 +144,19 @@ StepBench bench_step(const StepBenchOptions& options) {
     result.description = step.runtime.backend->description();
     for (std::int64_t i = 0; i < std::max<std::int64_t>(options.warmup, 2); ++i)
         result.losses.push_back(ctx.item(step.run()));
+    Stream& stream = *step.runtime.stream;
     const std::int64_t requests = pool.system_requests;
-    std::vector<double> times;
-    for (std::int64_t i = 0; i < options.steps; ++i) {
-        const double began = now_ms();
-        step.run();
-        step.runtime.stream->synchronize();
-        times.push_back(now_ms() - began);
-    }
+    std::vector<double> times = time_steps(stream, options.steps, 1, [&] { step.run(); });
     result.steady_requests = pool.system_requests - requests;
-    std::sort(times.begin(), times.end());
+    if (stream.can_record()) {
+        result.computed_ms = times[times.size() / 2];
+        stream.begin_recording();
+        const Tensor loss = step.run();
+        const std::unique_ptr<Recording> recording = stream.end_recording();
+        recording->replay();
+        times = time_steps(stream, options.steps, 20, [&] { recording->replay(); });
+        result.replayed_loss = ctx.item(loss);
+    }
     result.min_ms = times.front();
     result.quartile_ms = times[times.size() / 4];
     result.median_ms = times[times.size() / 2];

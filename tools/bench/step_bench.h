@@ -4,6 +4,7 @@
 #include "kernels/backend.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,10 @@ struct OpShare {
 };
 
 struct StepBench {
-    std::string description;  // of the device
-    double min_ms = 0, quartile_ms = 0, median_ms = 0;
+    std::string description;                            // of the device
+    double min_ms = 0, quartile_ms = 0, median_ms = 0;  // replayed, where the device records steps
+    std::optional<double> computed_ms{},
+        replayed_loss{};               // there: the median when each is computed anew; the last loss
     std::vector<double> losses;        // of the warm-up steps: two programs that do the same work agree on them
     std::vector<OpShare> ops;          // by falling time
     std::int64_t pool_bytes = 0;       // the most that tensors and scratch took at once

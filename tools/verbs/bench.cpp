@@ -15,6 +15,9 @@ void print_step(const StepBenchOptions& o, const StepBench& b) {
                "{:.0f} images/s\n",
                b.description, o.network, o.distils ? "BKD" : "CE", o.batch, o.size, o.size, o.channels, o.classes,
                b.median_ms, b.quartile_ms, b.min_ms, 1000.0 * static_cast<double>(o.batch) / b.median_ms);
+    if (b.computed_ms)
+        fmt::print("that is a recorded step, replayed; computed anew it takes {:.2f} ms; last loss {:.6f}\n",
+                   *b.computed_ms, b.replayed_loss.value_or(0));
     fmt::print("memory {:.1f} MiB of tensors and scratch; asked the system {} times in {} steady steps; first losses",
                static_cast<double>(b.pool_bytes) / (1 << 20), b.steady_requests, o.steps);
     for (const double loss : b.losses) fmt::print(" {:.6f}", loss);
@@ -39,6 +42,7 @@ Json to_json(const StepBenchOptions& o, const StepBench& b) {
                         {"median_ms", b.median_ms},
                         {"quartile_ms", b.quartile_ms},
                         {"min_ms", b.min_ms},
+                        {"computed_ms", b.computed_ms.value_or(b.median_ms)},
                         {"pool_bytes", b.pool_bytes},
                         {"steady_requests", b.steady_requests},
                         {"losses", Json::array(b.losses)},

@@ -1,81 +1,227 @@
-// The functions of the CUDA runtime that kernels/cuda calls, on the host: memory is the host's, queues run at once. And
-// the seam to the vendor's libraries, which has no way here: every product and convolution runs the kernels of our own.
-#include "kernels/cuda/library.h"
+#include "kernels/cuda/host/runtime.h"
 
-#include <cuda_runtime_api.h>
-
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
+#include <map>
+#include <memory>
 
-extern "C" {
-cudaError_t CUDARTAPI cudaMalloc(void** data, size_t bytes) {
-    *data = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-    return *data == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
+using Work = std::function<void()>;
+
+struct CUgraph_st {
+    std::vector<Work> nodes;
+};
+struct CUgraphExec_st {
+    std::vector<Work> nodes;
+};
+struct CUstream_st {
+    std::deque<Work> queue;
+    std::int64_t done = 0;  // pieces of work run so far
+    std::unique_ptr<CUgraph_st> recording;
+};
+struct CUevent_st {
+    cudaStream_t stream = nullptr;
+    std::int64_t after = 0;  // it is reached once the stream has run so many pieces
+};
+
+namespace simt {
+namespace {
+
+struct Device {
+    std::map<std::uintptr_t, std::size_t> blocks, pinned;
+    std::set<cudaStream_t> streams;
+    Tally tally;
+};
+Device& device() {
+    static Device only;
+    return only;
 }
-cudaError_t CUDARTAPI cudaFree(void* data) {
+
+void fault(std::string text) { device().tally.faults.push_back(std::move(text)); }
+
+void run_to(cudaStream_t stream, std::int64_t position) {
+    while (stream->done < position && !stream->queue.empty()) {
+        const Work work = std::move(stream->queue.front());
+        stream->queue.pop_front();
+        ++stream->done;
+        work();
+    }
+}
+std::int64_t end_of(cudaStream_t stream) { return stream->done + static_cast<std::int64_t>(stream->queue.size()); }
+
+bool lies_in(const std::map<std::uintptr_t, std::size_t>& blocks, const void* data, std::size_t bytes) {
+    const auto at = reinterpret_cast<std::uintptr_t>(data);
+    auto found = blocks.upper_bound(at);
+    if (found == blocks.begin()) return false;
+    --found;
+    return at + bytes <= found->first + found->second;
+}
+// A copy's two ends must be what its kind says.
+cudaError_t check_ends(const void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+    const bool writes_device = kind != cudaMemcpyDeviceToHost, reads_device = kind != cudaMemcpyHostToDevice;
+    const bool good = (!writes_device || lies_in(device().blocks, to, bytes)) &&
+                      (!reads_device || lies_in(device().blocks, from, bytes));
+    if (good) return cudaSuccess;
+    fault("a copy of " + std::to_string(bytes) + " bytes leaves the device's memory");
+    return cudaErrorInvalidValue;
+}
+
+cudaError_t take(std::map<std::uintptr_t, std::size_t>& blocks, void** data, std::size_t bytes) {
+    const std::size_t rounded = std::max<std::size_t>((bytes + 255) / 256 * 256, 256);
+    *data = std::aligned_alloc(256, rounded);
+    if (*data == nullptr) return cudaErrorMemoryAllocation;
+    std::memset(*data, 0xFF, rounded);  // no number
+    blocks[reinterpret_cast<std::uintptr_t>(*data)] = bytes;
+    ++device().tally.allocations;
+    return cudaSuccess;
+}
+cudaError_t give(std::map<std::uintptr_t, std::size_t>& blocks, void* data) {
+    if (data == nullptr) return cudaSuccess;
+    if (blocks.erase(reinterpret_cast<std::uintptr_t>(data)) == 0) {
+        fault("memory freed that was not taken, or twice");
+        return cudaErrorInvalidValue;
+    }
+    for (cudaStream_t stream : device().streams) run_to(stream, end_of(stream));  // cudaFree waits for the device
     std::free(data);
     return cudaSuccess;
 }
-cudaError_t CUDARTAPI cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
-    std::memcpy(to, from, bytes);
+
+template <class T>
+cudaError_t make(T** handle) {
+    *handle = new T;
+    ++device().tally.live_handles;
     return cudaSuccess;
 }
-cudaError_t CUDARTAPI cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t) {
-    std::memset(to, value, bytes);
+template <class T>
+cudaError_t drop(T* handle) {
+    delete handle;
+    --device().tally.live_handles;
     return cudaSuccess;
 }
-cudaError_t CUDARTAPI cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-    *stream = reinterpret_cast<cudaStream_t>(std::malloc(1));
-    return cudaSuccess;
+
 }
-cudaError_t CUDARTAPI cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-cudaError_t CUDARTAPI cudaStreamDestroy(cudaStream_t stream) {
-    std::free(stream);
-    return cudaSuccess;
+
+void issue(cudaStream_t stream, const void* kernel, Work work) {
+    Tally& tally = device().tally;
+    Work counted = [kernel, run = std::move(work)] {
+        if (kernel != nullptr) device().tally.kernels.insert(kernel);
+        run();
+    };
+    if (stream->recording) {
+        stream->recording->nodes.push_back(std::move(counted));
+        return;
+    }
+    ++(kernel != nullptr ? tally.launches : tally.copies);
+    stream->queue.push_back(std::move(counted));
 }
-cudaError_t CUDARTAPI cudaGetDeviceCount(int* count) {
-    *count = 1;
-    return cudaSuccess;
+
+const Tally& tally() {
+    Device& d = device();
+    d.tally.live_blocks = d.blocks.size() + d.pinned.size();
+    return d.tally;
 }
-cudaError_t CUDARTAPI cudaSetDevice(int) { return cudaSuccess; }
-cudaError_t CUDARTAPI cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+
+}
+
+using namespace simt;
+
+extern "C" {
+cudaError_t cudaDriverGetVersion(int* version) { return *version = 13000, cudaSuccess; }
+cudaError_t cudaRuntimeGetVersion(int* version) { return *version = 13000, cudaSuccess; }
+cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
     *properties = {};
-    std::strcpy(properties->name, "host executor");
-    properties->totalGlobalMem = size_t{1} << 30;
+    std::strcpy(properties->name, "executor on the host");
+    properties->totalGlobalMem = std::size_t{1} << 30;
     return cudaSuccess;
 }
-cudaError_t CUDARTAPI cudaMemGetInfo(size_t* free, size_t* total) {
-    *free = *total = size_t{1} << 30;
+cudaError_t cudaGetLastError() { return cudaSuccess; }
+const char* cudaGetErrorString(cudaError_t status) {
+    return status == cudaErrorStreamCaptureUnsupported ? "operation not permitted when stream is capturing"
+                                                       : "an error of the executor on the host";
+}
+const char* cudaGetErrorName(cudaError_t) { return "host"; }
+
+cudaError_t cudaMalloc(void** data, std::size_t bytes) { return take(device().blocks, data, bytes); }
+cudaError_t cudaFree(void* data) { return give(device().blocks, data); }
+cudaError_t cudaMallocHost(void** data, std::size_t bytes) { return take(device().pinned, data, bytes); }
+cudaError_t cudaFreeHost(void* data) { return give(device().pinned, data); }
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+    *free = *total = std::size_t{1} << 30;
     return cudaSuccess;
 }
-cudaError_t CUDARTAPI cudaDriverGetVersion(int* version) {
-    *version = 13000;
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+    if (const cudaError_t status = check_ends(to, from, bytes, kind); status != cudaSuccess) return status;
+    issue(stream, nullptr, [=] { std::memcpy(to, from, bytes); });
     return cudaSuccess;
 }
-cudaError_t CUDARTAPI cudaEventCreate(cudaEvent_t* event) {
-    *event = nullptr;
+cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
+    if (const cudaError_t status = check_ends(to, to, bytes, cudaMemcpyDeviceToDevice); status != cudaSuccess)
+        return status;
+    issue(stream, nullptr, [=] { std::memset(to, value, bytes); });
     return cudaSuccess;
-}
-cudaError_t CUDARTAPI cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
-cudaError_t CUDARTAPI cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
-cudaError_t CUDARTAPI cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-cudaError_t CUDARTAPI cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
-    *milliseconds = 1;
-    return cudaSuccess;
-}
-cudaError_t CUDARTAPI cudaGetLastError(void) { return cudaSuccess; }
-const char* CUDARTAPI cudaGetErrorString(cudaError_t) { return "an error of the host executor"; }
-const char* CUDARTAPI cudaGetErrorName(cudaError_t) { return "host"; }
 }
 
-namespace bkd::kernels::cuda {
-
-class Libraries {};
-std::unique_ptr<Libraries, LibrariesDeleter> make_libraries() {
-    return std::unique_ptr<Libraries, LibrariesDeleter>(new Libraries);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+    make(stream);
+    device().streams.insert(*stream);
+    return cudaSuccess;
 }
-void LibrariesDeleter::operator()(Libraries* libraries) const noexcept { delete libraries; }
-bool library_product(CudaStream&, const Product&) { return false; }
-bool library_convolution(CudaStream&, const ConvolutionCall&) { return false; }
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    run_to(stream, end_of(stream));
+    device().streams.erase(stream);
+    return drop(stream);
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    if (stream->recording) {
+        stream->recording.reset();
+        return cudaErrorStreamCaptureUnsupported;
+    }
+    ++device().tally.synchronizations;
+    run_to(stream, end_of(stream));
+    return cudaSuccess;
+}
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+    if (stream->recording) return cudaErrorStreamCaptureUnsupported;
+    stream->recording = std::make_unique<CUgraph_st>();
+    return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+    *graph = nullptr;
+    if (!stream->recording) return cudaErrorStreamCaptureInvalidated;
+    make(graph);
+    (*graph)->nodes = std::move(stream->recording->nodes);
+    stream->recording.reset();
+    return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+    make(executable);
+    (*executable)->nodes = graph->nodes;
+    return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+    ++device().tally.graph_launches;
+    for (const Work& node : executable->nodes) stream->queue.push_back(node);
+    return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) { return drop(graph); }
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) { return drop(executable); }
 
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return make(event); }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) { return make(event); }
+cudaError_t cudaEventDestroy(cudaEvent_t event) { return drop(event); }
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    event->stream = stream;
+    event->after = end_of(stream);
+    return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+    if (event->stream != nullptr) run_to(event->stream, event->after);
+    return cudaSuccess;
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
+    return *milliseconds = 1, cudaSuccess;
+}
 }

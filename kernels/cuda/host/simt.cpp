@@ -35,7 +35,7 @@ simt_switch:
 
 namespace simt {
 
-thread_local constinit Place here{};
+constinit Place here{};
 
 namespace {
 
@@ -58,13 +58,29 @@ struct Block {
     const std::function<void()>* body = nullptr;
     void* scheduler = nullptr;
     int current = 0, threads = 0;
+    bool is_reverse = false;
 };
-thread_local Block block;
+Block block;
+
+// The thread after `from` in the order of choice that can go on; -1 if the scheduler must look who may be released.
+int next_ready(int from) {
+    const int step = block.is_reverse ? -1 : 1;
+    for (int at = from + step; at >= 0 && at < block.threads; at += step)
+        if (block.lanes[static_cast<std::size_t>(at)].state == State::ready) return at;
+    return -1;
+}
+
+void resume(void*& saved, int next) {
+    block.current = next;
+    here.thread.x = static_cast<unsigned>(next);
+    simt_switch(&saved, block.lanes[static_cast<std::size_t>(next)].saved);
+}
 
 [[noreturn]] void lane_main() {
     (*block.body)();
     block.lanes[static_cast<std::size_t>(block.current)].state = State::done;
     void* ignored = nullptr;
+    if (const int next = next_ready(block.current); next >= 0) resume(ignored, next);
     simt_switch(&ignored, block.scheduler);
     std::abort();
 }
@@ -81,12 +97,12 @@ void start(Lane& lane) {
 }
 
 void wait(State state) {
-    const int me = block.current;
-    Lane& lane = block.lanes[static_cast<std::size_t>(me)];
+    Lane& lane = block.lanes[static_cast<std::size_t>(block.current)];
     lane.state = state;
-    const Place mine = here;
-    simt_switch(&lane.saved, block.scheduler);
-    here = mine;
+    if (const int next = next_ready(block.current); next >= 0)
+        resume(lane.saved, next);
+    else
+        simt_switch(&lane.saved, block.scheduler);
 }
 
 // Lets the warps go whose waiting lanes are all there.
@@ -128,20 +144,14 @@ bool release_block() {
 }
 
 void run_block() {
-    static const bool is_reverse = std::getenv("SIMT_ORDER") != nullptr;
+    block.is_reverse = std::getenv("SIMT_ORDER") != nullptr;
     block.poisoned.clear();
     for (int i = 0; i < block.threads; ++i) start(block.lanes[static_cast<std::size_t>(i)]);
     for (bool moved = true; moved;) {
-        moved = false;
-        for (int i = 0; i < block.threads; ++i) {
-            const int at = is_reverse ? block.threads - 1 - i : i;
-            Lane& lane = block.lanes[static_cast<std::size_t>(at)];
-            if (lane.state != State::ready) continue;
-            block.current = at;
-            here.thread.x = static_cast<unsigned>(at);
-            simt_switch(&block.scheduler, lane.saved);
-            moved = true;
-        }
+        // A thread that waits or ends hands over to the next one itself; the last comes back here.
+        const int first = next_ready(block.is_reverse ? block.threads : -1);
+        if (first >= 0) resume(block.scheduler, first);
+        moved = first >= 0;
         moved = release_warps() || moved;
         moved = release_block() || moved;
     }

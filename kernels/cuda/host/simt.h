@@ -1,8 +1,8 @@
 #pragma once
 // Kernels on the CPU: what a .cu file needs to be compiled by g++ and executed by simt.cpp. Included before all else
-// (-include), so that no kernel knows of it. A block runs on one thread of the system; each of its CUDA threads is a
+// (-include), so that no kernel knows of it. All of it runs on one thread of the system; each CUDA thread is a
 // fiber that runs until it waits for its warp or its block.
-#include <cuda_runtime_api.h>
+#include "kernels/cuda/host/runtime.h"
 
 #include <cmath>
 #include <cstdint>
@@ -10,16 +10,12 @@
 #include <functional>
 #include <type_traits>
 
-#undef __global__
-#undef __device__
-#undef __host__
-#undef __launch_bounds__
 #define __global__
 #define __device__
 #define __host__
 #define __launch_bounds__(...)
 #define BKD_SHARED(T, name, ...)            \
-    static thread_local T name __VA_ARGS__; \
+    static T name __VA_ARGS__; \
     ::simt::on_shared(&name, sizeof(name))
 
 namespace simt {
@@ -28,7 +24,7 @@ struct Place {
     uint3 thread, block;
     dim3 block_size, grid;
 };
-extern thread_local constinit Place here;
+extern constinit Place here;
 
 void run_grid(dim3 grid, int threads, const std::function<void()>& body);
 // Waits for every live thread of the block.

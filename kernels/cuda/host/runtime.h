@@ -1,0 +1,29 @@
+#pragma once
+// A device that is not there: memory, streams, events and graphs of the CUDA runtime on the host, for tests. Work is
+// queued and runs when somebody waits for it, not before: a result read without waiting, or numbers overwritten before
+// they were sent, show as wrong numbers. For one thread.
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace simt {
+
+// Queues work on a stream, or notes it in the graph that the stream records. `kernel` names it: a function's address,
+// or null for a copy.
+void issue(cudaStream_t stream, const void* kernel, std::function<void()> work);
+
+// What has happened in this process so far.
+struct Tally {
+    std::set<const void*> kernels{};                // run at least once
+    std::int64_t launches = 0, graph_launches = 0;  // kernels queued one by one; graphs
+    std::int64_t copies = 0, synchronizations = 0, allocations = 0;
+    std::size_t live_blocks = 0, live_handles = 0;  // not freed; streams, events and graphs not destroyed
+    std::vector<std::string> faults{};              // of the calling code: foreign pointers, copies out of bounds ...
+};
+const Tally& tally();
+
+}
