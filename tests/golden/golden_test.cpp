@@ -82,6 +82,25 @@ TEST_CASE("the cases of a golden file with other shapes and another seed pass") 
     std::filesystem::remove(out);
 }
 
+TEST_CASE("a bf16 case is computed in bf16: its roundings are seen, half of the two allowed") {
+    const GoldenFile file = GoldenFile::read(BKD_SOURCE_DIR "/tests/golden/ops.safetensors");
+    for (const DeviceKind kind : {DeviceKind::reference, DeviceKind::cpu}) {
+        Runtime runtime(Device{kind, 0}, {.threads = 2});
+        std::map<std::string, double> worst;
+        for (const GoldenCase& c : file.cases)
+            if (c.op == "conv2d" || c.op == "image_normalize" || c.op == "resnet_cifar_eval")
+                worst[c.op + " " + c.dtype] =
+                    std::max(worst[c.op + " " + c.dtype], run_golden(file, c, runtime).worst_ratio);
+        for (const char* op : {"conv2d bf16", "image_normalize bf16"}) {
+            CAPTURE(op);
+            CHECK(worst[op] > 0.25);
+            CHECK(worst[op] < 0.6);
+        }
+        CHECK(worst["resnet_cifar_eval bf16"] > 0.05);  // the file's author measured 0.29 or less
+        CHECK(worst["resnet_cifar_eval bf16"] < 0.5);
+    }
+}
+
 TEST_CASE("an op nobody knows is skipped, a wrong number fails, and a file without a manifest is refused") {
     GoldenFile file = GoldenFile::read(BKD_SOURCE_DIR "/tests/golden/ops.safetensors");
     Runtime runtime(Device{DeviceKind::reference, 0});
