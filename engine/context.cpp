@@ -1,5 +1,7 @@
 #include "engine/context.h"
 
+#include "kernels/bf16.h"
+
 #include <algorithm>
 
 namespace bkd {
@@ -14,15 +16,33 @@ template <class T>
 void Context::assign_reals(const Tensor& to, std::span<const T> numbers) const {
     BKD_CHECK(to.count() == static_cast<std::int64_t>(numbers.size()), "{} numbers for {}", numbers.size(),
               to.shape().str());
-    if (to.dtype() == dtype_of<T>()) return backend().upload(*runtime_.stream, to, numbers.data());
-    if (to.dtype() == DType::f64) {
-        const std::vector<double> wide(numbers.begin(), numbers.end());
-        return backend().upload(*runtime_.stream, to, wide.data());
+    const auto as = [&]<class To>(To (*convert)(T)) {
+        std::vector<To> converted(numbers.size());
+        std::transform(numbers.begin(), numbers.end(), converted.begin(), convert);
+        backend().upload(*runtime_.stream, to, converted.data());
+    };
+    if (to.dtype() == dtype_of<T>())
+        backend().upload(*runtime_.stream, to, numbers.data());
+    else if (to.dtype() == DType::f64)
+        as(+[](T x) { return static_cast<double>(x); });
+    else if (to.dtype() == DType::bf16)
+        as(+[](T x) { return to_bf16(static_cast<float>(x)); });
+    else {
+        BKD_CHECK(to.dtype() == DType::f32, "{} from host numbers", name_of(to.dtype()));
+        as(+[](T x) { return static_cast<float>(x); });
     }
-    BKD_CHECK(to.dtype() == DType::f32, "{} from host numbers", name_of(to.dtype()));
-    std::vector<float> narrow(numbers.size());
-    std::transform(numbers.begin(), numbers.end(), narrow.begin(), [](T x) { return static_cast<float>(x); });
-    backend().upload(*runtime_.stream, to, narrow.data());
+    refresh_copy(to);
+}
+
+Tensor Context::cast(const Tensor& x, DType dtype) const {
+    if (x.dtype() == dtype) return x;
+    Tensor y = empty(x.shape(), dtype);
+    elementwise().cast({.x = x, .y = y});
+    return y;
+}
+
+void Context::refresh_copy(const Tensor& weight) const {
+    if (const View& copy = weight.node()->bf16_copy) elementwise().cast({.x = weight, .y = copy});
 }
 
 void Context::assign(const Tensor& to, std::span<const float> numbers) const { assign_reals(to, numbers); }
@@ -46,7 +66,10 @@ Tensor Context::upload(const Shape& shape, std::span<const float> numbers) const
     return t;
 }
 Tensor Context::upload(const Shape& shape, std::span<const double> numbers) const {
-    Tensor t = empty(shape);
+    return upload(shape, numbers, real());
+}
+Tensor Context::upload(const Shape& shape, std::span<const double> numbers, DType dtype) const {
+    Tensor t = empty(shape, dtype);
     assign(t, numbers);
     return t;
 }
@@ -72,6 +95,13 @@ std::vector<double> Context::download(const ConstView& from) const {
             return read(float{});
         case DType::f64:
             return read(double{});
+        case DType::bf16: {
+            std::vector<Bf16> host(static_cast<std::size_t>(from.count()));
+            backend().download(*runtime_.stream, from, host.data());
+            std::vector<double> wide(host.size());
+            std::transform(host.begin(), host.end(), wide.begin(), to_f32);
+            return wide;
+        }
         case DType::u8:
             return read(std::uint8_t{});
         case DType::i32:

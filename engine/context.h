@@ -10,12 +10,18 @@
 namespace bkd {
 
 struct Runtime {
-    explicit Runtime(Device device, const BackendOptions& options = {})
-        : backend(open_backend(device, options)), stream(backend->make_stream()), tensors(backend->pool()) {}
+    // `storage`: bf16 or f32, which is the device's real type.
+    explicit Runtime(Device device, const BackendOptions& options = {}, DType storage = DType::f32)
+        : backend(open_backend(device, options)), stream(backend->make_stream()), tensors(backend->pool()) {
+        store_in(storage);
+    }
 
     std::unique_ptr<Backend> backend;
     std::unique_ptr<Stream> stream;
     TensorStore tensors;
+    // What activations are stored in, and the copies of weights that are read beside them. Everything else is real.
+    DType storage;
+    void store_in(DType wanted) { storage = wanted == DType::bf16 ? DType::bf16 : backend->real; }
 };
 
 // Randomness inside a step (dropout). Its position (epoch, step) is memory on the device: [2] i32.
@@ -35,6 +41,7 @@ public:
     Tape* tape() const { return tape_; }
     bool training() const { return training_; }  // batch norm by batch statistics, dropout active
     DType real() const { return backend().real; }
+    DType storage() const { return runtime_.storage; }  // of activations: bf16, or real()
     Device device() const { return backend().device; }
     Context inference() const { return Context(runtime_); }
     Randomness randomness{};
@@ -44,16 +51,21 @@ public:
     Tensor empty_like(const Tensor& x) const { return empty(x.shape(), x.dtype()); }
     Tensor full(const Shape& shape, double value) const;
 
-    // Host numbers to the device: reals become the device's real type.
+    // Host numbers to the device: reals become the device's real type, or `dtype`.
     Tensor upload(const Shape& shape, std::span<const float> numbers) const;
     Tensor upload(const Shape& shape, std::span<const double> numbers) const;
+    Tensor upload(const Shape& shape, std::span<const double> numbers, DType dtype) const;
     Tensor upload(const Shape& shape, std::span<const std::int32_t> numbers) const;
     Tensor upload(const Shape& shape, std::span<const std::uint8_t> numbers) const;
-    // Into memory that is there already, of the same number of elements.
+    // Into memory that is there already, of the same number of elements. A weight's bf16 copy follows.
     void assign(const Tensor& to, std::span<const float> numbers) const;
     void assign(const Tensor& to, std::span<const double> numbers) const;
     void assign(const Tensor& to, std::span<const std::int32_t> numbers) const;
     void assign(const Tensor& to, std::span<const std::uint8_t> numbers) const;
+    // x in another dtype; x itself if it has that one. Without a gradient.
+    Tensor cast(const Tensor& x, DType dtype) const;
+    // A weight's bf16 copy, if it has one, from its master: after writing to that one by an op.
+    void refresh_copy(const Tensor& weight) const;
     // Reals, or integers as they are, to the host. Waits for the work issued so far.
     std::vector<double> download(const ConstView& from) const;
     std::vector<float> download_f32(const ConstView& from) const;

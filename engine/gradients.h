@@ -12,6 +12,8 @@ public:
     // nothing is cleared before backward, and a tensor used twice costs no extra kernel.
     Out out(const Tensor& t) { return out(t.slot()); }
     Out out(const Slot& t);
+    // The same of a weight, whose gradient is `dtype` whatever the weight is stored in.
+    Out out(const Slot& t, DType dtype);
 
     // Hands `dy`, seen as `shape`, on as the gradient of `t` without a copy. For ops that only rename elements. False
     // if a gradient is there already (or a parameter's): then the rule must add through out().

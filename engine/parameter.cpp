@@ -52,18 +52,24 @@ void Parameters::materialise(const Context& ctx, std::uint64_t seed, std::string
     for (const Parameter& p : all_) size += p.is_buffer ? 0 : padded(p.shape.count());
     values_ = ctx.full({size}, 0);
     gradients_ = ctx.full({size}, 0);
+    if (ctx.storage() == DType::bf16) copies_ = ctx.empty({size}, DType::bf16);
     std::int64_t first = 0;
     TensorStore& store = ctx.runtime().tensors;
     for (Parameter& p : all_) {
         p.value = p.is_buffer ? ctx.empty(p.shape) : store.slice(values_, first, p.shape);
-        if (!p.is_buffer) {
-            p.value.node()->gradient_home = store.slice(gradients_, first, p.shape).view();
-            first += padded(p.shape.count());
-        }
+        if (!p.is_buffer) { p.value.node()->gradient_home = store.slice(gradients_, first, p.shape).view(); }
         const PhiloxKey key = philox_key(seed, fmt::format("{}/init/{}", scope, p.name));
         ctx.assign(p.value, std::span<const double>(initial_numbers(p, key)));
+        if (p.is_buffer) continue;
+        if (copies_) p.value.node()->bf16_copy = store.slice(copies_, first, p.shape).view();
+        first += padded(p.shape.count());
     }
+    refresh_copies(ctx);
     regroup();
+}
+
+void Parameters::refresh_copies(const Context& ctx) const {
+    if (copies_) ctx.elementwise().cast({.x = values_, .y = copies_});
 }
 
 Parameter* Parameters::find(std::string_view name) {

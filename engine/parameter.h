@@ -1,6 +1,8 @@
 #pragma once
 // Parameters of a network: all f32 masters in one flat block, all gradients in another, each Parameter a view of both,
-// so that the optimizer is one launch and a checkpoint one walk. Buffers (running statistics) lie beside them.
+// so that the optimizer is one launch and a checkpoint one walk. Where activations are bf16, a third block holds the
+// masters rounded to bf16, which ops read in their place (Tensor::operand); whoever writes a master writes there too.
+// Buffers (running statistics) lie beside them.
 #include "engine/context.h"
 #include "kernels/optimizer.h"
 
@@ -64,13 +66,15 @@ public:
     void complete_gradients(const Context&);                // zeros for what backward did not reach
     const Tensor& values() const { return values_; }        // [n] master weights
     const Tensor& gradients() const { return gradients_; }  // [n]
+    const Tensor& copies() const { return copies_; }        // [n] bf16; empty where activations are real
+    void refresh_copies(const Context& ctx) const;          // after ops that wrote to masters, all in one launch
 
     // Training batches that went through the batch norms: their num_batches_tracked.
     std::int64_t batches_tracked = 0;
 
 private:
     std::deque<Parameter> all_;
-    Tensor values_, gradients_;
+    Tensor values_, gradients_, copies_;
 };
 
 }

@@ -4,12 +4,14 @@
 
 namespace bkd {
 
-Out Gradients::out(const Slot& t) {
+Out Gradients::out(const Slot& t) { return t ? out(t, t.node()->view.dtype) : Out(); }
+
+Out Gradients::out(const Slot& t, DType dtype) {
     Node* node = t.node();
     if (node == nullptr || !node->takes_gradient) return {};
     if (node->gradient) return {node->gradient.view(), true};
     node->gradient = node->gradient_home ? store_.borrow(node->gradient_home)
-                                         : store_.make(node->view.shape, node->view.dtype, node->view.device);
+                                         : store_.make(node->view.shape, dtype, node->view.device);
     return {node->gradient.view(), false};
 }
 

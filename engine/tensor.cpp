@@ -22,7 +22,11 @@ Tensor TensorStore::make(const Shape& shape, DType dtype, Device device) {
     return place({block.data, shape, dtype, device}, block, {});
 }
 
-Tensor TensorStore::alias(const Tensor& of, const Shape& shape) { return place(of.view().reshaped(shape), {}, of); }
+Tensor TensorStore::alias(const Tensor& of, const Shape& shape) {
+    Tensor renamed = place(of.view().reshaped(shape), {}, of);
+    if (const View& copy = of.node()->bf16_copy) renamed.node()->bf16_copy = copy.reshaped(shape);
+    return renamed;
+}
 
 Tensor TensorStore::slice(const Tensor& of, std::int64_t first, const Shape& shape) {
     const View& whole = of.view();
@@ -41,6 +45,7 @@ void TensorStore::release_data(Node& node) noexcept {
 
 void TensorStore::release(Node& node) noexcept {
     node.gradient = {};
+    node.bf16_copy = {};
     node.gradient_home = {};
     node.takes_gradient = false;
     node.consumers = 0;

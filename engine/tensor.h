@@ -60,6 +60,9 @@ public:
     operator ConstView() const { return View(*this); }
     operator Out() const { return View(*this); }
     operator Slot() const { return slot_; }
+    // What an op reads of a weight beside activations of `dtype`: the weight's bf16 copy where it has one and they are
+    // bf16, else its own numbers.
+    ConstView operand(DType dtype) const;
 
     bool takes_gradient() const;
     void set_takes_gradient(bool wanted);  // of a leaf: is its gradient wanted?
@@ -78,6 +81,7 @@ struct Node {
     Block block{};  // empty if the memory belongs to `owner`
     Tensor owner{};
     bool takes_gradient = false;
+    View bf16_copy{};      // of a weight whose own numbers are the f32 master (Parameters)
     View gradient_home{};  // a parameter's slice of the flat gradient block; else a gradient comes from the pool
     Tensor gradient{};
     int consumers = 0;      // records of the tape that may still add to the gradient
@@ -90,7 +94,7 @@ public:
     TensorStore(const TensorStore&) = delete;
 
     Tensor make(const Shape& shape, DType dtype, Device device);
-    Tensor alias(const Tensor& of, const Shape& shape);                      // the same elements under another shape
+    Tensor alias(const Tensor& of, const Shape& shape);  // the same elements, a copy too, under another shape
     Tensor slice(const Tensor& of, std::int64_t first, const Shape& shape);  // elements from `first` on, flat
     Tensor borrow(const View& view);  // memory that somebody else keeps for as long
 
@@ -123,6 +127,9 @@ inline const View& Tensor::view() const {
     return node()->view;
 }
 inline Tensor::operator View() const { return node() == nullptr ? View{} : node()->view; }
+inline ConstView Tensor::operand(DType dtype) const {
+    return dtype == DType::bf16 && node()->bf16_copy ? node()->bf16_copy : view();
+}
 inline bool Tensor::takes_gradient() const { return node() != nullptr && node()->takes_gradient; }
 inline void Tensor::set_takes_gradient(bool wanted) { node()->takes_gradient = wanted; }
 inline Tensor Tensor::gradient() const { return node()->gradient; }

@@ -30,26 +30,26 @@ struct AddReluBackward {
 // y = softmax(x / T) over the last axis
 struct SoftmaxForward {
     ConstView x;  // [..., c], c >= 1, f32 bf16
-    View y;       // as x
+    View y;       // as x, or f32: what a gradient needs of bf16 x, y (dy - sum dy y) cancels
     double temperature = 1;
 };
 // dx = y (dy - sum_c dy y) / T
 struct SoftmaxBackward {
-    ConstView dy, y;  // [..., c]
-    Out dx;           // [..., c]
+    ConstView dy, y;  // [..., c], y as dy, or f32
+    Out dx;           // as dy
     double temperature = 1;
 };
 
 // y = x / T - log sum exp(x / T) over the last axis
 struct LogSoftmaxForward {
     ConstView x;  // [..., c], c >= 1, f32 bf16
-    View y;       // as x
+    View y;       // as x, or f32
     double temperature = 1;
 };
 // dx = (dy - exp(y) sum_c dy) / T
 struct LogSoftmaxBackward {
-    ConstView dy, y;  // [..., c]
-    Out dx;           // [..., c]
+    ConstView dy, y;  // [..., c], y as dy, or f32
+    Out dx;           // as dy
     double temperature = 1;
 };
 

@@ -56,17 +56,17 @@ void for_each_member(const Args& a, Visitor&& visit) {
 #undef BKD_MEMBERS
 }
 
-// visit(view, is_output) of every View and ConstView that is there.
+// visit(view, is_output, is_read) of every View and ConstView that is there.
 template <class Args, class Visitor>
 void for_each_view(const Args& args, Visitor&& visit) {
     for_each_member(args, [&](const auto& member) {
         using Member = std::remove_cvref_t<decltype(member)>;
         if constexpr (std::is_same_v<Member, ConstView>) {
-            if (member) visit(member, false);
+            if (member) visit(member, false, true);
         } else if constexpr (std::is_same_v<Member, View>) {
-            if (member) visit(member, true);
+            if (member) visit(member, true, false);
         } else if constexpr (std::is_same_v<Member, Out>) {
-            if (member) visit(member.view, true);
+            if (member) visit(member.view, true, member.accumulate);
         } else if constexpr (requires { Member::holds_views; })
             for_each_view(member, visit);
     });
@@ -77,23 +77,20 @@ void for_each_view(const Args& args, Visitor&& visit) {
 template <class Args>
 ViewArguments views_of(const Args& args) {
     ViewArguments views;
-    for_each_view(args, [&](const auto& view, bool is_output) { views.push(view, is_output); });
+    for_each_view(args, [&](const auto& view, bool is_output, bool is_read) { views.push(view, is_output, is_read); });
     return views;
 }
 
 template <class Args>
-void change_view(Args& args, std::size_t i, const Shape& shape, DType dtype) {
-    for_each_view(args, [&](const auto& seen, bool) {
-        if (i-- != 0) return;
-        auto& view = const_cast<std::remove_cvref_t<decltype(seen)>&>(seen);  // of args, which is not const
-        view.shape = shape;
-        view.dtype = dtype;
+void change_view(Args& args, std::size_t i, const View& to) {
+    for_each_view(args, [&](const auto& seen, bool, bool) {
+        if (i-- == 0) const_cast<std::remove_cvref_t<decltype(seen)>&>(seen) = to;  // of args, which is not const
     });
 }
 
 #define BKD_OP_ARGUMENTS(op, Args)                \
     template ViewArguments views_of(const Args&); \
-    template void change_view(Args&, std::size_t, const Shape&, DType);
+    template void change_view(Args&, std::size_t, const View&);
 #define BKD_FAMILY_ARGUMENTS(accessor, Class, OPS) OPS(BKD_OP_ARGUMENTS)
 BKD_FAMILIES(BKD_FAMILY_ARGUMENTS)
 

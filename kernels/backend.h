@@ -51,8 +51,6 @@ public:
     virtual void download(Stream& stream, const ConstView& from, void* host) = 0;
     // How many device primitives (oneDNN's, cuDNN plans) were made so far: a steady step makes none.
     virtual std::int64_t primitives_made() const { return 0; }
-    // Takes bf16 where a contract lists it as storage.
-    virtual bool stores_bf16() const { return false; }
     // "cpu: AMD EPYC, avx512, 2 threads": what runs say of their device.
     virtual std::string description() const = 0;
 

@@ -15,6 +15,11 @@ namespace bkd {
 
 enum class DType : std::uint8_t { f32, bf16, f64, u8, i32, i64 };
 
+// A bf16 number in memory: the upper half of an f32, 8 bits of significand. Arithmetic: kernels/bf16.h.
+struct Bf16 {
+    std::uint16_t bits;
+};
+
 constexpr std::size_t size_of(DType type) {
     constexpr std::size_t sizes[] = {4, 2, 8, 1, 4, 8};
     return sizes[static_cast<std::size_t>(type)];
@@ -30,6 +35,8 @@ constexpr DType dtype_of() {
     using U = std::remove_const_t<T>;
     if constexpr (std::is_same_v<U, float>)
         return DType::f32;
+    else if constexpr (std::is_same_v<U, Bf16>)
+        return DType::bf16;
     else if constexpr (std::is_same_v<U, double>)
         return DType::f64;
     else if constexpr (std::is_same_v<U, std::uint8_t>)

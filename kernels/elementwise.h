@@ -52,10 +52,12 @@ struct Sqrt {  // y = sqrt(x)
     View y;
 };
 struct Fill {  // y = value
-    View y;    // any dtype
+    static constexpr bool takes_any_dtype = true;
+    View y;
     double value = 0;
 };
 struct Cast {  // y = x in y's dtype; to bf16 by rounding to nearest even
+    static constexpr bool takes_any_dtype = true;
     ConstView x;
     View y;  // shape of x
 };
@@ -68,6 +70,7 @@ struct SliceCopy {
 };
 // y[..., offset : offset + x.dim(axis), ...] = x along `axis`; the rest of y stays as it is
 struct SliceScatter {
+    static constexpr bool keeps_rest = true;
     ConstView x;  // f32 bf16
     Out y;        // as x but along axis
     int axis = 0;

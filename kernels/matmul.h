@@ -25,7 +25,7 @@ struct Gemm {
 // y[n,o] = scale x_n . w_o / (max(|x_n|, 1e-12) max(|w_o|, 1e-12))        NormedLinear of LDAM-DRW, RIDE
 struct CosineLinearForward {
     ConstView x, w;       // [n, i], [o, i]   f32 bf16
-    View y;               // [n, o]           as x
+    View y;               // [n, o]           as x, or f32: what the gradient of bf16 x needs, its difference cancels
     View x_norm, w_norm;  // [n], [o]         f32, clamped at 1e-12; kept for the gradient
     double scale = 1;
     double flops() const { return 2.0 * static_cast<double>(y.count()) * static_cast<double>(x.dim(1)); }
@@ -33,10 +33,10 @@ struct CosineLinearForward {
 
 // dx_n = (scale sum_o dy_no w_o / |w_o| - (sum_o dy_no y_no) x_n / |x_n|) / |x_n|, and for dw with n, o exchanged
 struct CosineLinearBackward {
-    ConstView dy, y;           // [n, o]
+    ConstView dy, y;           // [n, o], y as dy, or f32
     ConstView x, w;            // [n, i], [o, i]
     ConstView x_norm, w_norm;  // [n], [o], from the forward
-    Out dx, dw;                // as x, w; empty: not wanted
+    Out dx, dw;                // as x, w, dw or f32; empty: not wanted
     double scale = 1;
     double flops() const { return 4.0 * static_cast<double>(dy.count()) * static_cast<double>(x.dim(1)); }
 };

@@ -13,9 +13,11 @@ struct ParameterGroup {
 // d = g + weight_decay p;  v = momentum v + d;  p -= lr (nesterov ? d + momentum v : v); without momentum p -= lr d.
 // PyTorch's convention with dampening 0; a first step is v = 0.      All groups in one launch.
 struct SgdStep {
+    static constexpr bool takes_any_dtype = true;
     ConstView grad;           // [n] f32
     View param;               // [n] f32, master weights
     View velocity{};          // [n] f32; empty: no momentum
+    View copy{};              // [n] bf16: what was written to param, rounded; empty: none
     ConstView learning_rate;  // [1] f32, memory: it changes each step
     std::span<const ParameterGroup> groups;
     double momentum = 0;

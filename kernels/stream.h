@@ -37,6 +37,10 @@ public:
     virtual ~Stream() = default;
     Stream(const Stream&) = delete;
     virtual void synchronize() = 0;  // returns when everything issued so far is done
+    // What stands in for bf16 in the arguments that a body sees (widen.h): bf16 itself where bodies take it as it is.
+    virtual DType widens_to() const { return DType::bf16; }
+    // y = x in y's dtype, one of the two bf16. Of a device that widens.
+    virtual void convert(const ConstView& x, const View& y);
 
     // From begin_recording() to end_recording() ops are noted and not run. Whatever needs their results or hands them new
     // numbers (synchronize, upload, download) is a LogicError that names the last op, and ends the recording. Every

@@ -81,7 +81,7 @@ void FeedSource::upload_view(const Context& ctx, std::size_t i) {
 
 Tensor FeedSource::load(const Context& ctx, const View& view, const Tensor& partner, const Tensor& mix_lambda) {
     const ImageSet& set = split_.set();
-    Tensor images = ctx.empty({size(), set.height, set.width, set.channels});
+    Tensor images = ctx.empty({size(), set.height, set.width, set.channels}, ctx.storage());
     const Tensor index = rows(ctx, indices_, size());
     const Tensor offsets = view.offsets ? rows(ctx, view.offsets, size()) : Tensor();
     const Tensor flips = view.flips ? rows(ctx, view.flips, size()) : Tensor();

@@ -30,7 +30,7 @@ void sweep(const Context& ctx, const ResidentSplit& split, const Selected& selec
         const std::size_t n = std::min(size, selected.indices.size() - first);
         const auto indices = std::span(selected.indices).subspan(first, n);
         const auto rows = static_cast<std::int64_t>(n);
-        const Tensor images = ctx.empty({rows, set.height, set.width, set.channels});
+        const Tensor images = ctx.empty({rows, set.height, set.width, set.channels}, ctx.storage());
         const Tensor index = ctx.upload({rows}, indices);
         ctx.image().load_images(
             {.images = split.images(), .index = index, .mean = split.mean(), .std = split.deviation(), .y = images});

@@ -215,8 +215,9 @@ constexpr Key keys[] = {
      .doc = "images on which accuracy is measured", .source = "D33"},
     {.name = "eval.batch", .type = integer, .standard = "100", .range = "[1, 65536]", .doc = "images at once",
      .source = "D57", .effect = output, .resume = free_on_resume},
-    {.name = "compute.dtype", .type = choice, .standard = "\"f32\"", .choices = "f32", .later_choices = "bf16",
-     .doc = "storage of activations"},
+    {.name = "compute.dtype", .type = choice, .standard = "\"f32\"", .choices = "f32 bf16",
+     .doc = "storage of activations, and of what they are multiplied with; master weights, statistics, losses and "
+            "model files stay f32"},
     {.name = "compute.tf32", .type = boolean, .doc = "products with 10 bits of mantissa", .is_later = true},
     {.name = "dist.sync_bn", .type = boolean, .doc = "batch norm over all devices", .is_later = true},
     {.name = "dist.virtual_shards", .type = integer, .doc = "parts of a batch, whatever the devices",

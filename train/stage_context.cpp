@@ -73,6 +73,7 @@ void OpenCompanion::follow(const Context& ctx) const {
         ctx.elementwise().scale({.x = own, .y = own, .factor = spec_.momentum});
         ctx.elementwise().scale({.x = trained, .y = Out(own, true), .factor = 1 - spec_.momentum});
     }
+    if (!followed_.empty()) network_->parameters().refresh_copies(ctx);
 }
 
 StageContext::StageContext(const Training& training, const Stage& stage, const FindResult& find)

@@ -35,6 +35,8 @@ NetworkOptions network_options(const Recipe& r, const RunData& data) {
     return options;
 }
 
+DType storage(const Recipe& r) { return r.text("compute.dtype") == "bf16" ? DType::bf16 : DType::f32; }
+
 ShotThresholds thresholds(const Recipe& r) {
     const std::vector<std::int64_t> groups = r.integers("eval.groups");
     return {.many = groups.at(0), .few = groups.at(1)};
@@ -49,7 +51,7 @@ public:
           method_(make_method(recipe.text("method.name"), {recipe, data_.counts()})),
           stages_(complete_stages(*method_, recipe)),
           make_network_(network_factory(network_options(recipe, data_))),
-          runtime_(options.device, {.threads = options.threads}),
+          runtime_(options.device, {.threads = options.threads}, storage(recipe)),
           training_{.runtime = runtime_, .splits = splits_, .make_network = make_network_} {
         fill_training();
         recipe_.refuse_unused_keys();
@@ -86,7 +88,6 @@ private:
     void fill_training() {
         training_.seed = static_cast<std::uint64_t>(recipe_.integer("run.seed"));
         recipe_.text("run.deterministic");
-        recipe_.text("compute.dtype");
         training_.loader_threads = recipe_.integer("train.workers");
         training_.log_every = recipe_.integer("log.every");
         training_.eval_every = recipe_.integer("eval.every");
@@ -183,6 +184,7 @@ Json first_facts(const Recipe& recipe, const OpenRun& run, const RunFolder& fold
                         {"config_hash", recipe.hash()},
                         {"seed", recipe.integer("run.seed")},
                         {"deterministic", recipe.text("run.deterministic")},
+                        {"dtype", recipe.text("compute.dtype")},
                         {"device", run.runtime().backend->description()},
                         {"data", run.data().facts()},
                         {"start", time_text(std::chrono::system_clock::now())},
@@ -206,8 +208,9 @@ void log_start(RunFolder& folder, const Json& facts, const Process& process) {
 
 void narrate_start(Narrator& narrator, const Process& process, const Recipe& recipe, const OpenRun& run,
                    const RunFolder& folder) {
-    narrator.line(fmt::format("bkd {} ({})  {}  seed {}  deterministic={}", process.version, process.commit,
-                              process.device, recipe.integer("run.seed"), recipe.text("run.deterministic")));
+    narrator.line(fmt::format("bkd {} ({})  {}  seed {}  deterministic={}  dtype={}", process.version, process.commit,
+                              process.device, recipe.integer("run.seed"), recipe.text("run.deterministic"),
+                              recipe.text("compute.dtype")));
     narrator.line(fmt::format("recipe   {}  -> {}", recipe.name(), folder.path().string()));
     narrator.line("data     " + run.data().description);
     for (const std::string& warning : recipe.warnings) narrator.warning(warning);

@@ -23,22 +23,24 @@ Tensor add_relu(Context& ctx, const Tensor& a, const Tensor& b) {
     return y;
 }
 
-// y = softmax(x / T)    dx = y (dy - sum dy y) / T
+// y = softmax(x / T)    dx = y (dy - sum dy y) / T: of the real y, for a bf16 one loses what is left of the difference
 Tensor softmax(Context& ctx, const Tensor& x, double temperature) {
-    Tensor y = ctx.empty_like(x);
-    ctx.activation().softmax_forward({.x = x, .y = y, .temperature = temperature});
+    const Tensor real = ctx.empty(x.shape());
+    ctx.activation().softmax_forward({.x = x, .y = real, .temperature = temperature});
+    Tensor y = ctx.cast(real, x.dtype());
     ctx.record("softmax", y, {x}, [=, to_x = x.slot()](Context& back, const Tensor& dy, Gradients& grad) {
-        back.activation().softmax_backward({.dy = dy, .y = y, .dx = grad.out(to_x), .temperature = temperature});
+        back.activation().softmax_backward({.dy = dy, .y = real, .dx = grad.out(to_x), .temperature = temperature});
     });
     return y;
 }
 
 // y = x / T - log sum exp(x / T)    dx = (dy - exp(y) sum dy) / T
 Tensor log_softmax(Context& ctx, const Tensor& x, double temperature) {
-    Tensor y = ctx.empty_like(x);
-    ctx.activation().log_softmax_forward({.x = x, .y = y, .temperature = temperature});
+    const Tensor real = ctx.empty(x.shape());
+    ctx.activation().log_softmax_forward({.x = x, .y = real, .temperature = temperature});
+    Tensor y = ctx.cast(real, x.dtype());
     ctx.record("log_softmax", y, {x}, [=, to_x = x.slot()](Context& back, const Tensor& dy, Gradients& grad) {
-        back.activation().log_softmax_backward({.dy = dy, .y = y, .dx = grad.out(to_x), .temperature = temperature});
+        back.activation().log_softmax_backward({.dy = dy, .y = real, .dx = grad.out(to_x), .temperature = temperature});
     });
     return y;
 }

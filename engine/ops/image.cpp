@@ -4,7 +4,7 @@ namespace bkd {
 
 // y = (x / 255 - mean) / std
 Tensor image_normalize(Context& ctx, const Tensor& x, const Tensor& mean, const Tensor& std) {
-    Tensor y = ctx.empty(x.shape());
+    Tensor y = ctx.empty(x.shape(), ctx.storage());
     ctx.image().image_normalize({.x = x, .mean = mean, .std = std, .y = y});
     return y;
 }

@@ -5,10 +5,10 @@ namespace bkd {
 // y = x w^T + b
 Tensor linear(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& bias) {
     Tensor y = ctx.empty({x.dim(0), w.dim(0)}, x.dtype());
-    ctx.matmul().gemm({.a = x, .b = w, .transpose_b = true, .bias = bias, .out = y});
+    ctx.matmul().gemm({.a = x, .b = w.operand(x.dtype()), .transpose_b = true, .bias = bias, .out = y});
     ctx.record("linear", y, {x, w, bias}, [=](Context& back, const Tensor& dy, Gradients& grad) {
-        if (Out dx = grad.out(x)) back.matmul().gemm({.a = dy, .b = w, .out = dx});
-        if (Out dw = grad.out(w)) back.matmul().gemm({.a = dy, .transpose_a = true, .b = x, .out = dw});
+        if (Out dx = grad.out(x)) back.matmul().gemm({.a = dy, .b = w.operand(dy.dtype()), .out = dx});
+        if (Out dw = grad.out(w, back.real())) back.matmul().gemm({.a = dy, .transpose_a = true, .b = x, .out = dw});
         if (Out db = grad.out(bias)) back.reduction().column_sum({.x = dy, .y = db});
     });
     return y;
@@ -40,18 +40,20 @@ Tensor matmul(Context& ctx, const Tensor& a, bool transpose_a, const Tensor& b, 
 
 // y[n,o] = scale x_n . w_o / (|x_n| |w_o|)
 Tensor cosine_linear(Context& ctx, const Tensor& x, const Tensor& w, double scale) {
-    Tensor y = ctx.empty({x.dim(0), w.dim(0)}, x.dtype());
+    const Tensor real = ctx.empty({x.dim(0), w.dim(0)});  // for the gradient, which is a difference of its size
     Tensor x_norm = ctx.empty({x.dim(0)}), w_norm = ctx.empty({w.dim(0)});
-    ctx.matmul().cosine_linear_forward({.x = x, .w = w, .y = y, .x_norm = x_norm, .w_norm = w_norm, .scale = scale});
+    ctx.matmul().cosine_linear_forward(
+        {.x = x, .w = w.operand(x.dtype()), .y = real, .x_norm = x_norm, .w_norm = w_norm, .scale = scale});
+    Tensor y = ctx.cast(real, x.dtype());
     ctx.record("cosine_linear", y, {x, w}, [=](Context& back, const Tensor& dy, Gradients& grad) {
         back.matmul().cosine_linear_backward({.dy = dy,
-                                              .y = y,
+                                              .y = real,
                                               .x = x,
-                                              .w = w,
+                                              .w = w.operand(x.dtype()),
                                               .x_norm = x_norm,
                                               .w_norm = w_norm,
                                               .dx = grad.out(x),
-                                              .dw = grad.out(w),
+                                              .dw = grad.out(w, back.real()),
                                               .scale = scale});
     });
     return y;

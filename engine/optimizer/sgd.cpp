@@ -11,6 +11,7 @@ void Sgd::step(const Context& ctx, const Tensor& learning_rate) {
     ctx.optimizer().sgd_step({.grad = parameters_.gradients(),
                               .param = parameters_.values(),
                               .velocity = velocity_,
+                              .copy = parameters_.copies(),
                               .learning_rate = learning_rate,
                               .groups = groups_,
                               .momentum = options_.momentum,

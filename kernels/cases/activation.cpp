@@ -47,6 +47,9 @@ Cases<Args> softmax_forward(Bound (*bound)(double), bool sums_to_one) {
                 if (sums_to_one && std::string_view(from.name) != "nan_one")
                     c.invariant = rows_sum_to(1, 1, 8 + 2 * std::sqrt(static_cast<double>(x[-1])));
             }
+    for (const Shape& x : {Shape{17}, Shape{5, 10}, Shape{3, 1023}})  // y is f32 whatever x is
+        all.add(text(x) + "_wide", normal(),
+                [=](CaseMemory& m) { return Args{.x = m.input(x), .y = m.output_f32(x, bound(5))}; });
     for (const Shape& x : {Shape{128, 10}, Shape{128, 100}})
         all.bench(text(x), [=](CaseMemory& m) { return Args{.x = m.input(x), .y = m.output(x, bound(5))}; });
     return all;
@@ -64,6 +67,10 @@ Cases<Args> softmax_backward(const Draw& y_from) {
                                 .dx = m.result(x, backward_bound(x), add),
                                 .temperature = t};
                 });
+    for (const Shape& x : {Shape{17}, Shape{5, 10}, Shape{3, 1023}})  // y is f32 whatever dy is
+        all.add(text(x) + "_wide", normal(), [=](CaseMemory& m) {
+            return Args{.dy = m.input(x), .y = m.input_f32(x, y_from), .dx = m.result(x, backward_bound(x))};
+        });
     for (const Shape& x : {Shape{128, 10}, Shape{128, 100}})
         all.bench(text(x), [=](CaseMemory& m) {
             return Args{.dy = m.input(x), .y = m.input(x, y_from), .dx = m.result(x, backward_bound(x))};

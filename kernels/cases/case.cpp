@@ -1,6 +1,7 @@
 #include "kernels/cases/case.h"
 
-#include <bit>
+#include "kernels/bf16.h"
+
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -14,13 +15,6 @@ constexpr std::uint32_t unwritten_word = 0x7FC37FC3;  // another: neither arithm
 constexpr std::uint32_t scratch_word = 0x7FC17FC1;    // and another: it keeps its bits on the way to a result
 constexpr std::uint64_t unwritten_f64 = 0x7FF87FC37FC37FC3;
 constexpr std::byte unwritten_byte{0x5A};  // integers
-
-std::uint16_t to_bf16(float x) {
-    const auto bits = std::bit_cast<std::uint32_t>(x);
-    if (std::isnan(x)) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
-    return static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);  // nearest, ties to even
-}
-float from_bf16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
 template <class T>
 void store(std::vector<std::byte>& bytes, std::size_t i, T x) {
@@ -51,7 +45,7 @@ double decode(const std::byte* bytes, std::size_t i, DType dtype) {
         case DType::f32:
             return load<float>(bytes, i);
         case DType::bf16:
-            return from_bf16(load<std::uint16_t>(bytes, i));
+            return to_f32(load<Bf16>(bytes, i));
         case DType::f64:
             return load<double>(bytes, i);
         case DType::u8:
@@ -92,13 +86,13 @@ void spoil_scratch(Backend& backend, Stream& stream) {
 
 }
 
-float rounded_to_bf16(float x) { return from_bf16(to_bf16(x)); }
+float rounded_to_bf16(float x) { return to_f32(to_bf16(x)); }
 
 CaseMemory::CaseMemory(Backend& backend, Stream& stream, const CaseMemoryOptions& options)
     : backend_(backend),
       stream_(stream),
       options_(options),
-      storage_(options.storage == DType::f32 || backend.real == DType::f64 ? backend.real : options.storage) {
+      storage_(options.storage == DType::f32 || options.is_truth ? backend.real : options.storage) {
     spoil_scratch(backend, stream);
 }
 

@@ -33,6 +33,7 @@ float rounded_to_bf16(float x);
 
 struct CaseMemoryOptions {
     DType storage = DType::f32;  // of the tensors a contract lists as f32 bf16
+    bool is_truth = false;       // those hold the same numbers, but as real ones: no result is rounded
     std::uint64_t seed = 0;
     int alignment = 0;        // 0: tensors start at multiples of 64 bytes; k: tensor t by variant (t + k) mod 3
     bool magnitudes = false;  // real inputs by their absolute value: what gives a Bound its S
@@ -68,6 +69,10 @@ public:
     }
     View updated_f32(const Shape& shape, const Bound& bound, const Draw& from = normal()) {
         return real(shape, backend_.real, from, HostTensor::Role::updated, bound);
+    }
+    // bf16 beside real numbers, whatever the case's dtype.
+    View updated_bf16(const Shape& shape, const Bound& bound) {
+        return real(shape, DType::bf16, normal(), HostTensor::Role::updated, bound);
     }
     // An output that is written, or (add) one that is added to.
     Out result(const Shape& shape, const Bound& bound, bool add = false);

@@ -8,7 +8,7 @@
 
 namespace bkd::kernels {
 
-enum class CaseStatus : std::uint8_t { pass, fail, unsupported };
+enum class CaseStatus : std::uint8_t { pass, fail };
 enum class FailKind : std::uint8_t { none, error, guard, input, unwritten, nan, bound, nmse, invariant, bits, refusal };
 const char* name_of(CaseStatus status);
 const char* name_of(FailKind kind);

@@ -77,10 +77,10 @@ OpCases erased(const char* family, const char* op, Cases<Args> typed,
                  if (spoiled != nullptr) {
                      const auto view = static_cast<std::size_t>(spoiled->view);
                      if (view >= views.size()) return prepared;
-                     Shape shape = views[view].view.shape;
-                     DType dtype = views[view].view.dtype;
-                     if (!spoil_view(shape, dtype, spoiled->spoil)) return prepared;
-                     change_view(*args, view, shape, dtype);
+                     const ConstView& right = views[view].view;
+                     View wrong{const_cast<void*>(right.data), right.shape, right.dtype, right.device};
+                     if (!spoil_view(wrong.shape, wrong.dtype, spoiled->spoil)) return prepared;
+                     change_view(*args, view, wrong);
                  }
                  prepared.launch = [args, launch](const Backend& backend, Stream& stream) {
                      launch(backend, stream, *args);

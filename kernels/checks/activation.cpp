@@ -11,17 +11,17 @@ void check_softmax(const Checker& check, const ConstView& x, double temperature)
 
 template <class Args>
 void check_softmax_forward(const Checker& check, const Args& args) {
-    check.real("x", args.x);
-    check.real("y", args.y, args.x.shape);
+    check.stored("x", args.x);
+    check.like_or_real("y", args.y, args.x, args.x.shape);
     check_softmax(check, args.x, args.temperature);
     check.apart(args);
 }
 
 template <class Args>
 void check_softmax_backward(const Checker& check, const Args& args) {
-    check.real("y", args.y);
-    check.real("dy", args.dy, args.y.shape);
-    check.real("dx", args.dx.view, args.y.shape);
+    check.stored("dy", args.dy);
+    check.like_or_real("y", args.y, args.dy, args.dy.shape);
+    check.like("dx", args.dx.view, args.dy);
     check_softmax(check, args.y, args.temperature);
     check.apart(args);
 }
@@ -30,33 +30,33 @@ void check_softmax_backward(const Checker& check, const Args& args) {
 
 void check(const ReluForward& args) {
     const Checker check("relu_forward");
-    check.real("x", args.x);
-    check.real("y", args.y, args.x.shape);
+    check.stored("x", args.x);
+    check.like("y", args.y, args.x);
     check.apart(args, {{args.x, args.y}});
 }
 
 void check(const ReluBackward& args) {
     const Checker check("relu_backward");
-    check.real("y", args.y);
-    check.real("dy", args.dy, args.y.shape);
-    check.real("dx", args.dx.view, args.y.shape);
+    check.stored("y", args.y);
+    check.like("dy", args.dy, args.y);
+    check.like("dx", args.dx.view, args.y);
     check.apart(args, {{args.dx.view, args.dy}});
 }
 
 void check(const AddReluForward& args) {
     const Checker check("add_relu_forward");
-    check.real("a", args.a);
-    check.real("b", args.b, args.a.shape);
-    check.real("y", args.y, args.a.shape);
+    check.stored("a", args.a);
+    check.like("b", args.b, args.a);
+    check.like("y", args.y, args.a);
     check.apart(args, {{args.a, args.y}, {args.b, args.y}});
 }
 
 void check(const AddReluBackward& args) {
     const Checker check("add_relu_backward");
-    check.real("y", args.y);
-    check.real("dy", args.dy, args.y.shape);
-    check.optional_real("da", args.da.view, args.y.shape);
-    check.optional_real("db", args.db.view, args.y.shape);
+    check.stored("y", args.y);
+    check.like("dy", args.dy, args.y);
+    check.optional_like("da", args.da.view, args.y);
+    check.optional_like("db", args.db.view, args.y);
     check.apart(args, {{args.da.view, args.db.view}});
 }
 

@@ -3,11 +3,7 @@
 namespace bkd::kernels {
 namespace {
 
-// bf16 is storage where a backend has it; that a contract says f32 alone is seen by the launcher, which reads a float.
-DType real_as(const ConstView& view) {
-    if (view.device.kind == DeviceKind::reference) return DType::f64;
-    return view.device.kind == DeviceKind::cuda && view.dtype == DType::bf16 ? DType::bf16 : DType::f32;
-}
+DType real_on(const Device& device) { return device.kind == DeviceKind::reference ? DType::f64 : DType::f32; }
 
 }
 
@@ -23,14 +19,39 @@ void Checker::typed(const char* name, const ConstView& view, DType type, const S
     if (view.shape != shape) fail_check(op, name, fmt::format("{} where {} is needed", view.shape.str(), shape.str()));
 }
 
-void Checker::real(const char* name, const ConstView& view) const { typed(name, view, real_as(view)); }
+void Checker::real(const char* name, const ConstView& view) const { typed(name, view, real_on(view.device)); }
 
 void Checker::real(const char* name, const ConstView& view, const Shape& shape) const {
-    typed(name, view, real_as(view), shape);
+    typed(name, view, real_on(view.device), shape);
+}
+
+void Checker::stored(const char* name, const ConstView& view) const {
+    if (view.dtype != DType::bf16) return real(name, view);
+    typed(name, view, DType::bf16);
+}
+
+void Checker::stored(const char* name, const ConstView& view, const Shape& shape) const {
+    if (view.dtype != DType::bf16) return real(name, view, shape);
+    typed(name, view, DType::bf16, shape);
+}
+
+void Checker::like(const char* name, const ConstView& view, const ConstView& x) const { like(name, view, x, x.shape); }
+
+void Checker::like(const char* name, const ConstView& view, const ConstView& x, const Shape& shape) const {
+    typed(name, view, x.dtype, shape);
+}
+
+void Checker::like_or_real(const char* name, const ConstView& view, const ConstView& x, const Shape& shape) const {
+    if (view.dtype == x.dtype) return like(name, view, x, shape);
+    real(name, view, shape);
 }
 
 void Checker::optional_real(const char* name, const ConstView& view, const Shape& shape) const {
     if (view) real(name, view, shape);
+}
+
+void Checker::optional_like(const char* name, const ConstView& view, const ConstView& x) const {
+    if (view) like(name, view, x);
 }
 
 void Checker::optional_typed(const char* name, const ConstView& view, DType type, const Shape& shape) const {

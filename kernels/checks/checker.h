@@ -20,10 +20,19 @@ public:
     // The argument is there, has that dtype (real: f64 on `reference`, f32 elsewhere) and that shape.
     void real(const char* name, const ConstView& view) const;
     void real(const char* name, const ConstView& view, const Shape& shape) const;
+    // "f32 bf16" of a contract: real or bf16.
+    void stored(const char* name, const ConstView& view) const;
+    void stored(const char* name, const ConstView& view, const Shape& shape) const;
+    // "as x" of a contract: x's dtype and x's or another shape.
+    void like(const char* name, const ConstView& view, const ConstView& x) const;
+    void like(const char* name, const ConstView& view, const ConstView& x, const Shape& shape) const;
+    // "as x, or f32"
+    void like_or_real(const char* name, const ConstView& view, const ConstView& x, const Shape& shape) const;
     void typed(const char* name, const ConstView& view, DType type) const;
     void typed(const char* name, const ConstView& view, DType type, const Shape& shape) const;
     // The same, unless it is left out.
     void optional_real(const char* name, const ConstView& view, const Shape& shape) const;
+    void optional_like(const char* name, const ConstView& view, const ConstView& x) const;
     void optional_typed(const char* name, const ConstView& view, DType type, const Shape& shape) const;
     // [1] or [n] real numbers: one for all, or one a row.
     void one_or_each(const char* name, const ConstView& view, std::int64_t n) const;

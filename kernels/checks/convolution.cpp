@@ -5,26 +5,26 @@ namespace bkd::kernels {
 
 void check(const Conv2dForward& args) {
     const Checker check("conv2d_forward");
-    check.real("x", args.x);
-    check.real("w", args.w);
-    check.real("y", args.y, convolution_shape(args.x.shape, args.w.shape, args.geometry));
+    check.stored("x", args.x);
+    check.like("w", args.w, args.x, args.w.shape);
+    check.like("y", args.y, args.x, convolution_shape(args.x.shape, args.w.shape, args.geometry));
     check.optional_real("bias", args.bias, {args.w.dim(0)});
     check.apart(args);
 }
 
 void check(const Conv2dBackwardData& args) {
     const Checker check("conv2d_backward_data");
-    check.real("w", args.w);
-    check.real("dx", args.dx.view);
-    check.real("dy", args.dy, convolution_shape(args.dx.view.shape, args.w.shape, args.geometry));
+    check.stored("w", args.w);
+    check.like("dx", args.dx.view, args.w, args.dx.view.shape);
+    check.like("dy", args.dy, args.w, convolution_shape(args.dx.view.shape, args.w.shape, args.geometry));
     check.apart(args);
 }
 
 void check(const Conv2dBackwardWeight& args) {
     const Checker check("conv2d_backward_weight");
-    check.real("x", args.x);
+    check.stored("x", args.x);
     check.real("dw", args.dw.view);
-    check.real("dy", args.dy, convolution_shape(args.x.shape, args.dw.view.shape, args.geometry));
+    check.like("dy", args.dy, args.x, convolution_shape(args.x.shape, args.dw.view.shape, args.geometry));
     check.apart(args);
 }
 

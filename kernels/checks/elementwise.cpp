@@ -6,16 +6,16 @@ namespace {
 
 template <class Args>
 void check_pair(const Checker& check, const Args& args) {
-    check.real("a", args.a);
-    check.real("b", args.b, args.a.shape);
-    check.real("y", args.y.view, args.a.shape);
+    check.stored("a", args.a);
+    check.like("b", args.b, args.a);
+    check.like("y", args.y.view, args.a);
     check.apart(args, {{args.a, args.y.view}, {args.b, args.y.view}});
 }
 
 template <class Args>
 void check_map(const Checker& check, const Args& args, const ConstView& y) {
-    check.real("x", args.x);
-    check.real("y", y, args.x.shape);
+    check.stored("x", args.x);
+    check.like("y", y, args.x);
     check.apart(args, {{args.x, y}});
 }
 
@@ -71,16 +71,16 @@ void check(const Cast& args) {
 
 void check(const SliceCopy& args) {
     const Checker check("slice_copy");
-    check.real("x", args.x);
-    check.real("y", args.y.view);
+    check.stored("x", args.x);
+    check.like("y", args.y.view, args.x, args.y.view.shape);
     check_part(check, args.x, args.y.view, args.axis, args.offset);
     check.apart(args, {{args.x, args.y.view}});
 }
 
 void check(const SliceScatter& args) {
     const Checker check("slice_scatter");
-    check.real("x", args.x);
-    check.real("y", args.y.view);
+    check.stored("x", args.x);
+    check.like("y", args.y.view, args.x, args.y.view.shape);
     check_part(check, args.y.view, args.x, args.axis, args.offset);
     check.apart(args, {{args.x, args.y.view}});
 }

@@ -24,7 +24,7 @@ void check(const ImageNormalize& args) {
     check.typed("x", args.x, DType::u8);
     check.rank("x", args.x, 4, 4);
     check_normalisation(check, args.x, args.mean, args.std);
-    check.real("y", args.y, args.x.shape);
+    check.stored("y", args.y, args.x.shape);
     check.apart(args);
 }
 
@@ -44,11 +44,11 @@ void check(const CropFlip& args) {
 
 void check(const Mixup& args) {
     const Checker check("mixup");
-    check.real("x", args.x);
+    check.stored("x", args.x);
     check.rank("x", args.x, 1, Shape::max_rank);
     check.typed("partner", args.partner, DType::i32, {args.x.dim(0)});
     check.one_or_each("mix_lambda", args.mix_lambda, args.x.dim(0));
-    check.real("y", args.y, args.x.shape);
+    check.like("y", args.y, args.x);
     check.apart(args);
 }
 
@@ -67,10 +67,9 @@ void check(const LoadImages& args) {
     const Checker check("load_images");
     check.typed("images", args.images, DType::u8);
     check.rank("images", args.images, 4, 4);
-    check.real("y", args.y);
     check.rank("y", args.y, 4, 4);
     const std::int64_t n = args.y.dim(0);
-    check.real("y", args.y, {n, args.y.dim(1), args.y.dim(2), args.images.dim(3)});
+    check.stored("y", args.y, {n, args.y.dim(1), args.y.dim(2), args.images.dim(3)});
     check.typed("index", args.index, DType::i32, {n});
     check.optional_typed("offset", args.offset, DType::i32, {n, 2});
     check.optional_typed("flip", args.flip, DType::u8, {n});

@@ -5,10 +5,10 @@ namespace bkd::kernels {
 namespace {
 
 void check_logits(const Checker& check, const ConstView& z, const ConstView& dz) {
-    check.real("z", z);
+    check.stored("z", z);
     check.rank("z", z, 2, 2);
     BKD_CHECK_OP(check, z.dim(1) >= 1, "z {} has no class", z.shape.str());
-    check.optional_real("dz", dz, z.shape);
+    check.optional_like("dz", dz, z);
 }
 
 void check_mean(const Checker& check, const ConstView& z) {
@@ -66,7 +66,7 @@ void check(const Distillation& args) {
     check_logits(check, args.z, args.dz);
     check_mean(check, args.z);
     check_targets(check, args.targets, args.z);
-    check.real("teacher", args.teacher, args.z.shape);
+    check.like("teacher", args.teacher, args.z);
     check.optional_real("log_omega", args.log_omega, {args.z.dim(1)});
     check.real("loss", args.loss, {1});
     check.optional_real("ce", args.ce, {1});

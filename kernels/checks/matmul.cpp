@@ -7,13 +7,12 @@ namespace {
 // What forward and backward have in common.
 template <class Args>
 void check_cosines(const Checker& check, const Args& args) {
-    check.real("x", args.x);
-    check.real("w", args.w);
+    check.stored("x", args.x);
     check.rank("x", args.x, 2, 2);
     check.rank("w", args.w, 2, 2);
     const std::int64_t n = args.x.dim(0), o = args.w.dim(0);
-    check.real("w", args.w, {o, args.x.dim(1)});
-    check.real("y", args.y, {n, o});
+    check.like("w", args.w, args.x, {o, args.x.dim(1)});
+    check.like_or_real("y", args.y, args.x, {n, o});
     check.real("x_norm", args.x_norm, {n});
     check.real("w_norm", args.w_norm, {o});
 }
@@ -22,8 +21,8 @@ void check_cosines(const Checker& check, const Args& args) {
 
 void check(const Gemm& args) {
     const Checker check("gemm");
-    check.real("a", args.a);
-    check.real("b", args.b);
+    check.stored("a", args.a);
+    check.like("b", args.b, args.a, args.b.shape);
     check.rank("a", args.a, 2, Shape::max_rank);
     check.rank("b", args.b, args.a.rank(), args.a.rank());
     const Shape &a = args.a.shape, &b = args.b.shape;
@@ -35,7 +34,7 @@ void check(const Gemm& args) {
                  b.str(), args.transpose_b ? " transposed" : "");
     for (int i = 0; i < a.rank() - 2; ++i)
         BKD_CHECK_OP(check, a[i] == b[i], "a {} and b {} are not equal batches", a.str(), b.str());
-    check.real("out", args.out.view, out);
+    check.like_or_real("out", args.out.view, args.a, out);
     check.optional_real("bias", args.bias, {out[-1]});
     check.apart(args);
 }
@@ -49,9 +48,9 @@ void check(const CosineLinearForward& args) {
 void check(const CosineLinearBackward& args) {
     const Checker check("cosine_linear_backward");
     check_cosines(check, args);
-    check.real("dy", args.dy, args.y.shape);
-    check.optional_real("dx", args.dx.view, args.x.shape);
-    check.optional_real("dw", args.dw.view, args.w.shape);
+    check.like("dy", args.dy, args.x, args.y.shape);
+    check.optional_like("dx", args.dx.view, args.x);
+    if (args.dw) check.like_or_real("dw", args.dw.view, args.w, args.w.shape);
     check.apart(args);
 }
 

@@ -6,7 +6,7 @@ namespace {
 
 // What all four ops share: x [..., c] with c channels, of which each has a gamma.
 Shape check_channels(const Checker& check, const ConstView& x, const ConstView& gamma) {
-    check.real("x", x);
+    check.stored("x", x);
     check.rank("x", x, 1, Shape::max_rank);
     const Shape channels{x.dim(-1)};
     check.real("gamma", gamma, channels);
@@ -20,13 +20,13 @@ void check_batch(const Checker& check, const ConstView& x) {
 
 template <class Args>
 void check_gradients(const Checker& check, const Args& args, const Shape& channels) {
-    check.real("dy", args.dy, args.x.shape);
+    check.like("dy", args.dy, args.x);
     BKD_CHECK_OP(check, args.y || !args.relu, "relu needs y {}", args.x.shape.str());
-    check.optional_real("y", args.y, args.x.shape);
-    check.optional_real("dx", args.dx.view, args.x.shape);
+    check.optional_like("y", args.y, args.x);
+    check.optional_like("dx", args.dx.view, args.x);
     check.optional_real("dgamma", args.dgamma.view, channels);
     check.optional_real("dbeta", args.dbeta.view, channels);
-    check.optional_real("dresidual", args.dresidual.view, args.x.shape);
+    check.optional_like("dresidual", args.dresidual.view, args.x);
     check.apart(args, {{args.dx.view, args.dy}});
 }
 
@@ -37,8 +37,8 @@ void check(const BatchNormForward& args) {
     const Shape channels = check_channels(check, args.x, args.gamma);
     check_batch(check, args.x);
     check.real("beta", args.beta, channels);
-    check.optional_real("residual", args.residual, args.x.shape);
-    check.real("y", args.y, args.x.shape);
+    check.optional_like("residual", args.residual, args.x);
+    check.like("y", args.y, args.x);
     check.real("mean", args.mean, channels);
     check.real("rstd", args.rstd, channels);
     BKD_CHECK_OP(check, static_cast<bool>(args.running_mean) == static_cast<bool>(args.running_var),
@@ -63,8 +63,8 @@ void check(const BatchNormInference& args) {
     check.real("beta", args.beta, channels);
     check.real("running_mean", args.running_mean, channels);
     check.real("running_var", args.running_var, channels);
-    check.optional_real("residual", args.residual, args.x.shape);
-    check.real("y", args.y, args.x.shape);
+    check.optional_like("residual", args.residual, args.x);
+    check.like("y", args.y, args.x);
     check.apart(args, {{args.x, args.y}, {args.residual, args.y}});
 }
 

@@ -9,6 +9,7 @@ void check(const SgdStep& args) {
     check.rank("param", args.param, 1, 1);
     check.real("grad", args.grad, args.param.shape);
     check.optional_real("velocity", args.velocity, args.param.shape);
+    check.optional_typed("copy", args.copy, DType::bf16, args.param.shape);
     check.real("learning_rate", args.learning_rate, {1});
     BKD_CHECK_OP(check, args.velocity || (args.momentum == 0 && !args.nesterov),
                  "momentum {} of param {} without velocity", args.momentum, args.param.shape.str());

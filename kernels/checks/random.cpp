@@ -21,9 +21,9 @@ void check(const RandomMask& args) {
 
 void check(const Dropout& args) {
     const Checker check("dropout");
-    check.real("x", args.x);
+    check.stored("x", args.x);
     check.typed("mask", args.mask, DType::u8, args.x.shape);
-    check.real("y", args.y.view, args.x.shape);
+    check.like("y", args.y.view, args.x);
     BKD_CHECK_OP(check, args.p >= 0 && args.p < 1, "p is {}", args.p);
     check.apart(args, {{args.x, args.y.view}});
 }

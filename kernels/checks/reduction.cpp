@@ -12,23 +12,23 @@ void check_axes(const Checker& check, const ConstView& whole, Axes axes) {
 
 void check(const Sum& args) {
     const Checker check("sum");
-    check.real("x", args.x);
+    check.stored("x", args.x);
     check_axes(check, args.x, args.axes);
-    check.real("y", args.y.view, reduced_shape(args.x.shape, args.axes));
+    check.like("y", args.y.view, args.x, reduced_shape(args.x.shape, args.axes));
     check.apart(args);
 }
 
 void check(const Broadcast& args) {
     const Checker check("broadcast");
-    check.real("y", args.y.view);
+    check.stored("y", args.y.view);
     check_axes(check, args.y.view, args.axes);
-    check.real("x", args.x, reduced_shape(args.y.view.shape, args.axes));
+    check.like("x", args.x, args.y.view, reduced_shape(args.y.view.shape, args.axes));
     check.apart(args);
 }
 
 void check(const ColumnSum& args) {
     const Checker check("column_sum");
-    check.real("x", args.x);
+    check.stored("x", args.x);
     check.rank("x", args.x, 1, Shape::max_rank);
     check.real("y", args.y.view, {args.x.dim(-1)});
     check.apart(args);
@@ -36,7 +36,7 @@ void check(const ColumnSum& args) {
 
 void check(const CountNonfinite& args) {
     const Checker check("count_nonfinite");
-    check.real("x", args.x);
+    check.stored("x", args.x);
     check.typed("count", args.count, DType::i32, {1});
     check.apart(args);
 }

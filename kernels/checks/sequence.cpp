@@ -5,10 +5,10 @@ namespace bkd::kernels {
 namespace {
 
 void check_texts(const Checker& check, const ConstView& x, const ConstView& y, const ConstView& index) {
-    check.real("x", x);
+    check.stored("x", x);
     check.rank("x", x, 3, 3);
     BKD_CHECK_OP(check, x.dim(1) >= 1, "x {} has no step of time", x.shape.str());
-    check.real("y", y, {x.dim(0), x.dim(2)});
+    check.like("y", y, x, {x.dim(0), x.dim(2)});
     check.typed("index", index, DType::i32, y.shape);
 }
 

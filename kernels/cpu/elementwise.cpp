@@ -2,6 +2,7 @@
 // and a loop over fixed tiles; bound by memory, so a leaf reads and writes each element once.
 #include "kernels/elementwise.h"
 
+#include "kernels/bf16.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/runs.h"
 #include "kernels/cpu/simd.h"
@@ -44,6 +45,25 @@ BKD_SIMD void sqrt_run(const float* x, float* y, std::int64_t n) {
     for (std::int64_t i = 0; i < n; ++i) y[i] = std::sqrt(x[i]);
 }
 
+template <class To, class From>
+void cast_run(const From* x, To* y, std::int64_t n) {
+    if constexpr (std::is_same_v<From, Bf16> && std::is_same_v<To, float>)
+        widen_run(x, y, n);
+    else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Bf16>)
+        round_run(x, y, n);
+    else
+        for (std::int64_t i = 0; i < n; ++i) {
+            if constexpr (std::is_same_v<From, To>)
+                y[i] = x[i];
+            else if constexpr (std::is_same_v<From, Bf16>)
+                y[i] = static_cast<To>(to_f32(x[i]));
+            else if constexpr (std::is_same_v<To, Bf16>)
+                y[i] = to_bf16(static_cast<float>(x[i]));
+            else
+                y[i] = static_cast<To>(x[i]);
+        }
+}
+
 // y = x or y += x; x and y may be one.
 void move_run(const float* x, float* y, std::int64_t n, bool accumulate) {
     if (accumulate)
@@ -74,6 +94,8 @@ void with_elements(const AnyView& view, const F& f) {
     switch (view.dtype) {
         case DType::f32:
             return f(view.template as<float>());
+        case DType::bf16:
+            return f(view.template as<Bf16>());
         case DType::u8:
             return f(view.template as<std::uint8_t>());
         case DType::i32:
@@ -174,21 +196,23 @@ void Elementwise::sqrt(Stream& stream, const Sqrt& args) const {
 
 void Elementwise::fill(Stream& stream, const Fill& args) const {
     with_elements(args.y, [&](auto* y) {
-        const auto value = static_cast<std::remove_reference_t<decltype(*y)>>(args.value);
+        using Element = std::remove_reference_t<decltype(*y)>;
+        Element value;
+        cast_run(&args.value, &value, 1);
         for_each_tile(stream, args.y.count(), [&](std::int64_t at, std::int64_t n) { std::fill_n(y + at, n, value); });
     });
 }
 
 void Elementwise::cast(Stream& stream, const Cast& args) const {
     with_elements(args.y, [&](auto* y) {
-        using To = std::remove_reference_t<decltype(*y)>;
         with_elements(args.x, [&](const auto* x) {
-            for_each_tile(stream, args.x.count(), [&](std::int64_t at, std::int64_t n) {
-                for (std::int64_t i = at; i < at + n; ++i) y[i] = static_cast<To>(x[i]);
-            });
+            for_each_tile(stream, args.x.count(),
+                          [&](std::int64_t at, std::int64_t n) { cast_run(x + at, y + at, n); });
         });
     });
 }
+
+void CpuStream::convert(const ConstView& x, const View& y) { Elementwise().cast(*this, {.x = x, .y = y}); }
 
 void Elementwise::slice_copy(Stream& stream, const SliceCopy& args) const {
     const auto* x = args.x.as<float>();

@@ -3,6 +3,7 @@
 #include "kernels/optimizer.h"
 
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/runs.h"
 #include "kernels/cpu/simd.h"
 
 namespace bkd::kernels::cpu {
@@ -43,6 +44,7 @@ void Optimizer::sgd_step(Stream& stream, const SgdStep& args) const {
     const auto* grad = args.grad.as<float>();
     auto* param = args.param.as<float>();
     auto* velocity = args.velocity ? args.velocity.as<float>() : nullptr;
+    auto* copy = args.copy ? args.copy.as<Bf16>() : nullptr;
     const double learning_rate = args.learning_rate.as<float>()[0];
     const std::int64_t n = args.param.count();
     parallel_for(cpu_stream(stream), n, element_tile, 2 * n, [&](std::int64_t first, std::int64_t last, std::int64_t) {
@@ -57,6 +59,7 @@ void Optimizer::sgd_step(Stream& stream, const SgdStep& args) const {
                 nesterov_run(grad + begin, param + begin, velocity + begin, factors, count);
             else
                 momentum_run(grad + begin, param + begin, velocity + begin, factors, count);
+            if (copy != nullptr) round_run(param + begin, copy + begin, count);  // from the cache: a tile fits in it
         }
     });
 }

@@ -1,6 +1,6 @@
 #pragma once
 // Leaf functions over a run of numbers that several families need.
-#include <cstdint>
+#include "kernels/dtype.h"
 
 namespace bkd::kernels::cpu {
 
@@ -8,5 +8,8 @@ namespace bkd::kernels::cpu {
 void scale_run(const float* x, float factor, float* y, std::int64_t n, bool accumulate);
 // y += x; they do not overlap.
 void add_run(const float* x, float* y, std::int64_t n);
+// y = x; they do not overlap. round_run to the nearest even.
+void widen_run(const Bf16* x, float* y, std::int64_t n);
+void round_run(const float* x, Bf16* y, std::int64_t n);
 
 }

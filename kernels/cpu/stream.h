@@ -13,6 +13,8 @@ public:
     CpuStream(Device device, Pool& pool, int threads, std::int64_t& primitives_made);
     ~CpuStream() override;
     void synchronize() override {}
+    DType widens_to() const override { return DType::f32; }
+    void convert(const ConstView& x, const View& y) override;  // elementwise.cpp
 
     const int threads;  // at least 1
     const std::unique_ptr<PrimitiveCache> primitives;

@@ -39,12 +39,12 @@ __global__ void __launch_bounds__(256) add_relu_backward_kernel(const T* dy, con
 }
 
 // Formula   y = softmax(x / T), or its logarithm
-// Shapes    x, y [n, c] f32 bf16
+// Shapes    x, y [n, c] f32 bf16, y also f32 of bf16 x
 // Mapping   a warp a row up to 1024 columns, above it a block; the row is read three times, from memory once and then
 //           from the first cache, where eight rows of 1024 need 32 KB
 // Bytes     x, y once
-template <bool is_log, int threads, class T>
-__global__ void __launch_bounds__(256) softmax_kernel(const T* x, T* y, std::int64_t rows, int c, float temperature) {
+template <bool is_log, int threads, class T, class Y>
+__global__ void __launch_bounds__(256) softmax_kernel(const T* x, Y* y, std::int64_t rows, int c, float temperature) {
     using Row = Team<threads>;
     const std::int64_t row = global_thread() / threads;
     if (row >= rows) return;  // whole teams leave
@@ -59,16 +59,16 @@ __global__ void __launch_bounds__(256) softmax_kernel(const T* x, T* y, std::int
     const float log_sum = logf(sum), share = 1 / sum;
     for (int i = Row::lane(); i < c; i += threads) {
         const float u = to_float(x[i]) * inverse - top;
-        y[i] = from_float<T>(is_log ? u - log_sum : expf(u) * share);
+        y[i] = from_float<Y>(is_log ? u - log_sum : expf(u) * share);
     }
 }
 
 // Formula   softmax: dx = y (dy - sum_c dy y) / T          log-softmax: dx = (dy - exp(y) sum_c dy) / T    [+ dx]
-// Shapes    dy, y, dx [n, c] f32 bf16
+// Shapes    dy, y, dx [n, c] f32 bf16, y also f32 beside bf16
 // Mapping   as the forward; dy, y are read twice, the second time from the first cache
-template <bool is_log, int threads, class T>
+template <bool is_log, int threads, class T, class Y>
 __global__ void __launch_bounds__(256)
-    softmax_backward_kernel(const T* dy, const T* y, T* dx, std::int64_t rows, int c, float temperature, bool add) {
+    softmax_backward_kernel(const T* dy, const Y* y, T* dx, std::int64_t rows, int c, float temperature, bool add) {
     using Row = Team<threads>;
     const std::int64_t row = global_thread() / threads;
     if (row >= rows) return;
@@ -92,24 +92,28 @@ template <bool is_log, class Args>
 void forward(Stream& stream, const Args& args) {
     const std::int64_t c = args.x.dim(-1), rows = args.x.count() / c;
     with_storage(args.x.dtype, [&]<class T>(T) {
-        const auto run = [&]<int threads>(Team<threads>) {
-            launch(stream, softmax_kernel<is_log, threads, T>, blocks_for(rows * threads, row_threads), row_threads,
-                   elements<T>(args.x), elements<T>(args.y), rows, c, args.temperature);
-        };
-        c <= widest_warp_row ? run(Team<warp_size>{}) : run(Team<row_threads>{});
+        with_storage(args.y.dtype, [&]<class Y>(Y) {
+            const auto run = [&]<int threads>(Team<threads>) {
+                launch(stream, softmax_kernel<is_log, threads, T, Y>, blocks_for(rows * threads, row_threads),
+                       row_threads, elements<T>(args.x), elements<Y>(args.y), rows, c, args.temperature);
+            };
+            c <= widest_warp_row ? run(Team<warp_size>{}) : run(Team<row_threads>{});
+        });
     });
 }
 
 template <bool is_log, class Args>
 void backward(Stream& stream, const Args& args) {
     const std::int64_t c = args.y.dim(-1), rows = args.y.count() / c;
-    with_storage(args.y.dtype, [&]<class T>(T) {
-        const auto run = [&]<int threads>(Team<threads>) {
-            launch(stream, softmax_backward_kernel<is_log, threads, T>, blocks_for(rows * threads, row_threads),
-                   row_threads, elements<T>(args.dy), elements<T>(args.y), elements<T>(args.dx), rows, c,
-                   args.temperature, args.dx.accumulate);
-        };
-        c <= widest_warp_row ? run(Team<warp_size>{}) : run(Team<row_threads>{});
+    with_storage(args.dy.dtype, [&]<class T>(T) {
+        with_storage(args.y.dtype, [&]<class Y>(Y) {
+            const auto run = [&]<int threads>(Team<threads>) {
+                launch(stream, softmax_backward_kernel<is_log, threads, T, Y>, blocks_for(rows * threads, row_threads),
+                       row_threads, elements<T>(args.dy), elements<Y>(args.y), elements<T>(args.dx), rows, c,
+                       args.temperature, args.dx.accumulate);
+            };
+            c <= widest_warp_row ? run(Team<warp_size>{}) : run(Team<row_threads>{});
+        });
     });
 }
 

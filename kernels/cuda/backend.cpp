@@ -107,7 +107,6 @@ public:
         BKD_CUDA(cudaMemcpyAsync(host, from.data, bytes, cudaMemcpyDeviceToHost, s.queue), device);
         BKD_CUDA(cudaStreamSynchronize(s.queue), device);
     }
-    bool stores_bf16() const override { return true; }
     std::string description() const override {
         return fmt::format("{}: {}, compute capability {}.{}, {} multiprocessors, {:.0f} GB", device.str(),
                            properties_.name, properties_.major, properties_.minor, properties_.multiProcessorCount,

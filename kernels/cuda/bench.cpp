@@ -299,7 +299,8 @@ void optimizer_ops(Bench& b) {
         const View lr = b.numbers({1}, DType::f32);
         const ParameterGroup groups[] = {{0, n / 2, 1, 5e-4}, {n / 2, n, 1, 0}};
         b.time(n < 1000000 ? "sgd_step n=464154" : "sgd_step n=2^27", DType::f32, 20.0 * static_cast<double>(n), [&] {
-            b.backend().optimizer().sgd_step(s, {g, p, v, lr, groups, 0.9, false});
+            b.backend().optimizer().sgd_step(
+                s, {.grad = g, .param = p, .velocity = v, .learning_rate = lr, .groups = groups, .momentum = 0.9});
         });
         b.clear();
     }

@@ -44,16 +44,11 @@ inline unsigned blocks_for(std::int64_t items, std::int64_t per_block) {
 // The index of this thread among all of the launch.
 __device__ inline std::int64_t global_thread() { return std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
 
-template <class T>
-constexpr DType storage_of = dtype_of<T>();
-template <>
-constexpr DType storage_of<Bf16> = DType::bf16;
-
 // The elements of a view, null if it is left out. LogicError if it holds another type.
 template <class T>
 const T* elements(const ConstView& view) {
-    BKD_CHECK(!view || view.dtype == storage_of<T>, "{} {} where {} is needed", name_of(view.dtype), view.shape.str(),
-              name_of(storage_of<T>));
+    BKD_CHECK(!view || view.dtype == dtype_of<T>(), "{} {} where {} is needed", name_of(view.dtype), view.shape.str(),
+              name_of(dtype_of<T>()));
     return static_cast<const T*>(view.data);
 }
 template <class T>

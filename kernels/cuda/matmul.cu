@@ -87,9 +87,9 @@ __global__ void __launch_bounds__(256) cosine_quotients(const float* dot, const 
 
 // Formula   along_row[n] = sum_o dy y;  over_w[n, o] = dy / w_norm[o], over_x[n, o] = dy / x_norm[n]
 // Mapping   a warp a row of y
-template <class T>
+template <class T, class Y>
 __global__ void __launch_bounds__(256)
-    cosine_upstream(const T* dy, const T* y, const float* x_norm, const float* w_norm, float* along, float* product,
+    cosine_upstream(const T* dy, const Y* y, const float* x_norm, const float* w_norm, float* along, float* product,
                     float* over_w, float* over_x, std::int64_t rows, std::int64_t outputs) {
     const std::int64_t n = global_thread() / warp_size;
     if (n >= rows) return;
@@ -108,15 +108,15 @@ __global__ void __launch_bounds__(256)
 
 // Formula   dx[row, i] = (scale direction[row, i] - along[row] x[row, i] / norm[row]) / norm[row] [+ dx]
 // Mapping   a thread an element
-template <class T>
+template <class T, class Y>
 __global__ void __launch_bounds__(256)
-    cosine_gradient(const float* direction, const float* along, const T* x, const float* norm, T* dx, Divider row,
+    cosine_gradient(const float* direction, const float* along, const T* x, const float* norm, Y* dx, Divider row,
                     std::int64_t count, float scale, bool accumulate) {
     const std::int64_t at = global_thread();
     if (at >= count) return;
     const std::uint32_t n = row(static_cast<std::uint32_t>(at)).quotient;
     const float value = (scale * direction[at] - along[n] * to_float(x[at]) / norm[n]) / norm[n];
-    dx[at] = from_float<T>(accumulate ? to_float(dx[at]) + value : value);
+    dx[at] = from_float<Y>(accumulate ? to_float(dx[at]) + value : value);
 }
 
 struct Rounded {
@@ -166,8 +166,10 @@ void Matmul::cosine_linear_forward(Stream& stream, const CosineLinearForward& ar
         launch(stream, row_norms<T>, blocks_for(samples * warp_size, 256), 256, x, x_norm, samples, d);
         launch(stream, row_norms<T>, blocks_for(outputs * warp_size, 256), 256, w, w_norm, outputs, d);
         own_product(stream, x, false, w, true, nullptr, dot.as<float>(), 1, samples, outputs, d, false);
-        launch(stream, cosine_quotients<T>, blocks_for(count, 256), 256, dot.as<float>(), x_norm, w_norm,
-               elements<T>(args.y), Divider(outputs), count, args.scale);
+        with_storage(args.y.dtype, [&]<class Y>(Y) {
+            launch(stream, cosine_quotients<Y>, blocks_for(count, 256), 256, dot.as<float>(), x_norm, w_norm,
+                   elements<Y>(args.y), Divider(outputs), count, args.scale);
+        });
     });
 }
 
@@ -182,19 +184,23 @@ void Matmul::cosine_linear_backward(Stream& stream, const CosineLinearBackward& 
     const auto scale = static_cast<float>(args.scale);
     with_storage(args.x.dtype, [&]<class T>(T) {
         const auto *x = elements<T>(args.x), *w = elements<T>(args.w);
-        auto *dx = elements<T>(args.dx), *dw = elements<T>(args.dw);
-        launch(stream, cosine_upstream<T>, blocks_for(samples * warp_size, 256), 256, elements<T>(args.dy),
-               elements<T>(args.y), x_norm, w_norm, along_x, product, over_w, over_x, samples, outputs);
+        auto* dx = elements<T>(args.dx);
+        with_storage(args.y.dtype, [&]<class Y>(Y) {
+            launch(stream, cosine_upstream<T, Y>, blocks_for(samples * warp_size, 256), 256, elements<T>(args.dy),
+                   elements<Y>(args.y), x_norm, w_norm, along_x, product, over_w, over_x, samples, outputs);
+        });
         if (dx != nullptr) {
             own_product(stream, over_w, false, w, false, nullptr, towards, 1, samples, d, outputs, false);
-            launch(stream, cosine_gradient<T>, blocks_for(samples * d, 256), 256, towards, along_x, x, x_norm, dx,
+            launch(stream, cosine_gradient<T, T>, blocks_for(samples * d, 256), 256, towards, along_x, x, x_norm, dx,
                    Divider(d), samples * d, scale, args.dx.accumulate);
         }
-        if (dw != nullptr) {
+        if (args.dw) {
             sum_chunks(stream, product, samples, outputs, along_w, 1.0f, false);
             own_product(stream, over_x, true, x, false, nullptr, towards, 1, outputs, d, samples, false);
-            launch(stream, cosine_gradient<T>, blocks_for(outputs * d, 256), 256, towards, along_w, w, w_norm, dw,
-                   Divider(d), outputs * d, scale, args.dw.accumulate);
+            with_storage(args.dw.view.dtype, [&]<class Y>(Y) {
+                launch(stream, cosine_gradient<T, Y>, blocks_for(outputs * d, 256), 256, towards, along_w, w, w_norm,
+                       elements<Y>(args.dw), Divider(d), outputs * d, scale, args.dw.accumulate);
+            });
         }
     });
 }

@@ -21,7 +21,8 @@ struct Rule {
     bool nesterov;
 
     template <int width>
-    __device__ void step(float* param, const float* grad, float* velocity, float rate, float decay) const {
+    __device__ void step(float* param, const float* grad, float* velocity, Bf16* copy, float rate,
+                         float decay) const {
         Floats<width> p = load_floats<width>(param), v{};
         const Floats<width> g = load_floats<width>(grad);
         if (velocity != nullptr) v = load_floats<width>(velocity);
@@ -32,17 +33,19 @@ struct Rule {
             p.at[k] -= rate * (nesterov ? fmaf(momentum, v.at[k], d) : v.at[k]);
         }
         store_floats(param, p);
+        if (copy != nullptr) store_floats(copy, p);
         if (velocity != nullptr) store_floats(velocity, v);
     }
 };
 
 // Formula   d = g + decay p;  v = momentum v + d;  p -= lr (nesterov ? d + momentum v : v)
-// Shapes    param, grad, velocity [n] f32; learning_rate [1] in memory: it changes each step
+// Shapes    param, grad, velocity [n] f32, copy [n] bf16; learning_rate [1] in memory: it changes each step
 // Mapping   a thread four elements and, one after another, the groups they lie in: one group but at a seam
-// Bytes     20 a parameter: p, g, v read, p, v written; one launch for all of a network
+// Bytes     20 a parameter: p, g, v read, p, v written, and 2 of its bf16 copy; one launch for all of a network
 template <int width>
-__global__ void __launch_bounds__(256) sgd_kernel(const float* grad, float* param, float* velocity, const float* lr,
-                                                  std::int64_t first, std::int64_t last, Rule rule, Groups groups) {
+__global__ void __launch_bounds__(256) sgd_kernel(const float* grad, float* param, float* velocity, Bf16* copy,
+                                                  const float* lr, std::int64_t first, std::int64_t last, Rule rule,
+                                                  Groups groups) {
     const std::int64_t begin = first + global_thread() * width, end = begin + width;
     if (begin >= last) return;
     for (int i = 0; i < groups.count; ++i) {
@@ -50,13 +53,14 @@ __global__ void __launch_bounds__(256) sgd_kernel(const float* grad, float* para
         if (group.begin >= end || group.end <= begin) continue;
         const float rate = lr[0] * group.learning_rate_factor;
         if (group.begin <= begin && end <= group.end) {
-            rule.step<width>(param + begin, grad + begin, velocity == nullptr ? nullptr : velocity + begin, rate,
-                             group.weight_decay);
+            rule.step<width>(param + begin, grad + begin, velocity == nullptr ? nullptr : velocity + begin,
+                             copy == nullptr ? nullptr : copy + begin, rate, group.weight_decay);
             continue;
         }
         const std::int64_t from = group.begin > begin ? group.begin : begin, to = group.end < end ? group.end : end;
         for (std::int64_t k = from; k < to; ++k)
-            rule.step<1>(param + k, grad + k, velocity == nullptr ? nullptr : velocity + k, rate, group.weight_decay);
+            rule.step<1>(param + k, grad + k, velocity == nullptr ? nullptr : velocity + k,
+                         copy == nullptr ? nullptr : copy + k, rate, group.weight_decay);
     }
 }
 
@@ -65,6 +69,7 @@ __global__ void __launch_bounds__(256) sgd_kernel(const float* grad, float* para
 void Optimizer::sgd_step(Stream& stream, const SgdStep& args) const {
     const auto *grad = elements<float>(args.grad), *lr = elements<float>(args.learning_rate);
     auto *param = elements<float>(args.param), *velocity = elements<float>(args.velocity);
+    auto* copy = elements<Bf16>(args.copy);
     const Rule rule{static_cast<float>(args.momentum), args.nesterov};
     for (std::size_t done = 0; done < args.groups.size(); done += most_groups) {
         Groups groups;
@@ -78,10 +83,10 @@ void Optimizer::sgd_step(Stream& stream, const SgdStep& args) const {
         widest<float>(
             full_width<float>,
             [&]<int width>(Width<width>) {
-                launch(stream, sgd_kernel<width>, blocks_for(last - first, 256 * width), 256, grad, param, velocity, lr,
-                       first, last, rule, groups);
+                launch(stream, sgd_kernel<width>, blocks_for(last - first, 256 * width), 256, grad, param, velocity,
+                       copy, lr, first, last, rule, groups);
             },
-            grad, param, velocity);
+            grad, param, velocity, copy);
     }
 }
 

@@ -1,20 +1,16 @@
 #pragma once
 // Numbers as they are stored, and vectors of them: 16 bytes a thread and access.
 //
-//   Bf16        the upper half of an f32; arithmetic is always done on the widened number
+//   Bf16        kernels/dtype.h; arithmetic is always done on the widened number
 //   Vec<T, n>   n numbers in one access; its address must be a multiple of its size
 //
 // A kernel comes in two forms: of `full_width<T>` numbers a thread where every pointer and every row allows it, of one
 // number where not. `widest` says which; both are in the table of cases, whose tensors start at odd addresses too.
+#include "kernels/dtype.h"
+
 #include <cuda_bf16.h>
 
-#include <cstdint>
-
 namespace bkd::kernels::cuda {
-
-struct Bf16 {
-    std::uint16_t bits;
-};
 
 __device__ inline float to_float(float x) { return x; }
 __device__ inline float to_float(Bf16 x) { return __uint_as_float(std::uint32_t{x.bits} << 16); }

@@ -3,9 +3,11 @@
 //
 //   In<T>    a view read as numbers of type T (double, if not said); false if left out
 //   Result   an output, of which y(i, j) = value writes or adds as its Out says
+#include "kernels/bf16.h"
 #include "kernels/view.h"
 
 #include <array>
+#include <cmath>
 #include <vector>
 
 namespace bkd::kernels::reference {
@@ -80,6 +82,15 @@ inline Out rows(const Out& x) { return {rows(x.view), x.accumulate}; }
 inline void write(const Out& out, const std::vector<double>& values) {
     const Result to(flat(out));
     for (std::int64_t i = 0; i < out.view.count(); ++i) to(i) = values[static_cast<std::size_t>(i)];
+}
+
+// bf16: the nearest multiple of the unit in the last of 8 places, ties to even.
+inline Bf16 to_bf16(double x) {
+    if (std::isfinite(x) && x != 0) {
+        const double unit = std::ldexp(1.0, std::max(std::ilogb(x), -126) - 7);
+        x = std::nearbyint(x / unit) * unit;
+    }
+    return {static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(x)) >> 16)};
 }
 
 }

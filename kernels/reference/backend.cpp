@@ -11,6 +11,8 @@ class ReferenceStream final : public Stream {
 public:
     using Stream::Stream;
     void synchronize() override {}
+    DType widens_to() const override { return DType::f64; }
+    void convert(const ConstView& x, const View& y) override { Elementwise().cast(*this, {.x = x, .y = y}); }
 };
 
 class ReferenceBackend final : public Backend {

@@ -3,7 +3,6 @@
 
 #include "kernels/reference/array.h"
 
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -26,27 +25,12 @@ void map(const Args& args, Function&& f) {
     for (std::int64_t i = 0; i < args.x.count(); ++i) y(i) = f(x(i));
 }
 
-// bf16: the upper half of an f32, 8 bits of significand.
-struct Bf16 {
-    std::uint16_t bits;
-    explicit operator double() const { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
-};
-
-// Rounds to the nearest multiple of the unit in the last of 8 places, ties to even.
-Bf16 to_bf16(double x) {
-    if (std::isfinite(x) && x != 0) {
-        const double unit = std::ldexp(1.0, std::max(std::ilogb(x), -126) - 7);
-        x = std::nearbyint(x / unit) * unit;
-    }
-    return {static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(x)) >> 16)};
-}
-
 template <class To, class From>
 To convert(From x) {
     if constexpr (std::is_same_v<To, From>)
         return x;
     else if constexpr (std::is_same_v<From, Bf16>)
-        return convert<To>(static_cast<double>(x));
+        return convert<To>(static_cast<double>(to_f32(x)));
     else if constexpr (std::is_same_v<To, Bf16>)
         return to_bf16(static_cast<double>(x));
     else

@@ -65,7 +65,7 @@ struct Reported {
     std::string text{};
 };
 
-Reported report(const std::string& bytes, bool as_json) {
+Reported report(const std::string& bytes, bool as_json, const std::string& cases = {}) {
     const bkd_test::TemporaryFolder folder;
     folder.write("cases.safetensors", bytes);
     std::FILE* file = std::tmpfile();
@@ -73,6 +73,7 @@ Reported report(const std::string& bytes, bool as_json) {
     OpsReportOptions options;
     options.device = {DeviceKind::reference, 0};
     options.as_json = as_json;
+    options.cases = cases;
     Reported result{.code = golden_report({(folder / "cases.safetensors").string()}, options, file)};
     std::rewind(file);
     for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) result.text += static_cast<char>(c);
@@ -182,6 +183,23 @@ TEST_CASE("the report goes on behind a bad golden case and counts failures in it
     CHECK(unknown.code == 0);
     CHECK(contains(unknown.text, "skipped    1  f32 relu: unknown attribute slope\n"));
     CHECK(contains(unknown.text, "1 passed, 0 failed, 1 skipped"));
+}
+
+TEST_CASE("golden cases that were all skipped are no success") {
+    const Reported skipped = report(two_cases(R"({"slope":0.5})", 2), false, "^first$");
+    CAPTURE(skipped.text);
+    CHECK(skipped.code == 1);
+    CHECK(contains(skipped.text, " 0 passed, 0 failed, 1 skipped"));
+    CHECK(contains(skipped.text, "nothing was run\n"));
+}
+
+TEST_CASE("a golden case of a dtype that is not in this version is skipped") {
+    Fixture f;
+    GoldenCase relu = f.of("relu");
+    relu.dtype = "f16";
+    const GoldenResult result = run_golden(f.file, relu, f.runtime);
+    CHECK(result.status == Status::skipped);
+    CHECK(result.detail == "f16 is not in this version");
 }
 
 }

@@ -1,5 +1,5 @@
-// Every op of every family on `cpu` against `reference` over the table of cases: one test an op, made from the lists of
-// the families, so that none can be forgotten.
+// Every op of every family on `cpu` against `reference` over the table of cases, in f32 and bf16, and `reference` in bf16
+// against itself in f64: one test an op, made from the lists of the families, so that none can be forgotten.
 #include "kernels/cases/check.h"
 
 #include <doctest/doctest.h>
@@ -14,8 +14,8 @@ struct Devices {
     std::unique_ptr<Backend> reference = open_backend({DeviceKind::reference, 0});
     std::unique_ptr<Backend> cpu = open_backend({DeviceKind::cpu, 0}, {.threads = 2});
 
-    std::vector<CaseReference> cases(const char* op) const {
-        return select(table, {.ops = {op}, .dtypes = {DType::f32}});
+    std::vector<CaseReference> cases(const char* op, std::vector<DType> dtypes = {}) const {
+        return select(table, {.ops = {op}, .dtypes = std::move(dtypes)});
     }
     const OpCases& op(const std::string& name) const {
         for (const OpCases& entry : table)
@@ -43,6 +43,12 @@ void agrees_with_reference(const char* op) {
     MESSAGE(fmt::format("{}: {} cases, worst error {:.3f} of its bound", op, cases.size(), worst));
 }
 
+void rounds_on_reference(const char* op) {
+    const Devices devices;
+    CaseChecker checker(*devices.reference, *devices.reference);
+    for (const CaseReference& c : devices.cases(op, {DType::bf16})) check_passed(checker.agrees(c));
+}
+
 // Convolutions and products are oneDNN's, which divides its work by the number of threads: equal bits for the same
 // number.
 void gives_the_same_bits(const char* op) {
@@ -51,7 +57,10 @@ void gives_the_same_bits(const char* op) {
                three = open_backend({DeviceKind::cpu, 0}, {.threads = 3});
     CaseChecker checker(*devices.cpu, *devices.reference);
     Backend* const others[] = {one.get(), three.get()};
-    for (const CaseReference& c : devices.cases(op)) check_passed(checker.same(c, others));
+    for (const CaseReference& c : devices.cases(op, {DType::f32})) check_passed(checker.same(c, others));
+    // bf16 runs the same bodies between two roundings that look at one element each: every fourth case.
+    const std::vector<CaseReference> narrow = devices.cases(op, {DType::bf16});
+    for (std::size_t i = 0; i < narrow.size(); i += 4) check_passed(checker.same(narrow[i], others));
 }
 
 void refuses_spoiled_arguments(const char* op) {
@@ -69,6 +78,7 @@ void refuses_spoiled_arguments(const char* op) {
 
 #define TEST_OP(op, Args)                                                                                  \
     TEST_CASE(#op " agrees with reference") { agrees_with_reference(#op); }                                \
+    TEST_CASE(#op " on reference in bf16 is f64 rounded once") { rounds_on_reference(#op); }               \
     TEST_CASE(#op " gives the same bits again, elsewhere, on other threads") { gives_the_same_bits(#op); } \
     TEST_CASE(#op " refuses spoiled arguments before it writes") { refuses_spoiled_arguments(#op); }
 #define TEST_FAMILY(accessor, Class, OPS) OPS(TEST_OP)

@@ -149,14 +149,19 @@ TEST_CASE("filters choose by op, id, dtype, distribution and kind") {
     } catch (const InputError& error) { CHECK(error.id() == "E0203"); }
 }
 
-TEST_CASE("a bf16 case is unsupported, not passed") {
+TEST_CASE("a bf16 case holds bf16 on the device under test and real numbers on the truth, the same ones") {
     const auto reference = open_backend({DeviceKind::reference, 0}),
                cpu = open_backend({DeviceKind::cpu, 0}, {.threads = 1});
-    const std::vector<OpCases> table = all_op_cases();
-    const CaseReference c = select(table, {.ops = {"relu_forward"}, .dtypes = {DType::bf16}}).at(0);
-    CHECK(c.id() == "relu_forward/1/bf16/normal");
-    CHECK(CaseChecker(*cpu, *reference).agrees(c).status == CaseStatus::unsupported);
-    CHECK(CaseChecker(*cpu, *reference).same(c, {}).status == CaseStatus::unsupported);
+    for (Backend* backend : {reference.get(), cpu.get()}) {
+        const auto stream = backend->make_stream();
+        CaseMemory memory(*backend, *stream, {.storage = DType::bf16, .seed = 3}),
+            truth(*backend, *stream, {.storage = DType::bf16, .is_truth = true, .seed = 3});
+        for (CaseMemory* m : {&memory, &truth}) m->updated({257}, exact());
+        const HostTensor narrow = memory.read().at(0), wide = truth.read().at(0);
+        CHECK(narrow.dtype == DType::bf16);
+        CHECK(wide.dtype == backend->real);
+        CHECK(narrow.values == wide.values);
+    }
 }
 
 TEST_CASE("draws depend on seed and place alone, and follow their distribution") {

@@ -20,6 +20,30 @@ TEST_CASE("an argument of another dtype is refused with both dtypes") {
                          "cross_entropy: labels: f64 [2] where i32 is needed", LogicError);
 }
 
+TEST_CASE("bf16 is refused where a contract says f32 alone, and where it says the dtype of another argument") {
+    for (const Device device : {Device{DeviceKind::cpu, 0}, Device{DeviceKind::reference, 0}}) {
+        const DType real = device.kind == DeviceKind::reference ? DType::f64 : DType::f32;
+        const std::string name = name_of(real);
+        std::array<double, 64> memory{};
+        const auto at = [&](std::size_t i, const Shape& shape, DType dtype) {
+            return View{memory.data() + i, shape, dtype, device};
+        };
+        const View x = at(0, {2, 4}, DType::bf16), y = at(8, {2, 4}, DType::bf16), mean = at(16, {4}, real),
+                   rstd = at(20, {4}, real), c = at(24, {4}, real);
+        CHECK_NOTHROW(check(BatchNormForward{.x = x, .gamma = c, .beta = c, .y = y, .mean = mean, .rstd = rstd}));
+        CHECK_THROWS_WITH_AS(
+            check(BatchNormForward{
+                .x = x, .gamma = at(32, {4}, DType::bf16), .beta = c, .y = y, .mean = mean, .rstd = rstd}),
+            ("batch_norm_forward: gamma: bf16 [4] where " + name + " is needed").c_str(), LogicError);
+        CHECK_THROWS_WITH_AS(check(ReluForward{.x = x, .y = at(32, {2, 4}, real)}),
+                             ("relu_forward: y: " + name + " [2, 4] where bf16 is needed").c_str(), LogicError);
+        CHECK_THROWS_WITH_AS(check(EmbeddingBackward{.tokens = at(32, {1, 1}, DType::i32),
+                                                     .dy = at(33, {1, 1, 4}, DType::bf16),
+                                                     .dw = View(at(40, {3, 4}, DType::bf16))}),
+                             ("embedding_backward: dw: bf16 [3, 4] where " + name + " is needed").c_str(), LogicError);
+    }
+}
+
 TEST_CASE("a required argument left out is refused by its name") {
     ReferenceMemory m;
     CHECK_THROWS_WITH_AS(check(ReluForward{.x = m.empty({2}), .y = {}}), "relu_forward: y: is left out", LogicError);

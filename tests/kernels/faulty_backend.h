@@ -60,7 +60,7 @@ private:
     template <class Args>
     void after(const Args& args) const {
         int written = 0;
-        for (const auto& [view, is_output] : views_of(args)) {
+        for (const auto& [view, is_output, is_read] : views_of(args)) {
             if (view.dtype == DType::f32 && is_output && written++ == 0)
                 spoil_output(view.count(), static_cast<float*>(const_cast<void*>(view.data)), view);
             if (!is_output && fault_ == Fault::input_changed && view.bytes() > 0)
@@ -110,7 +110,7 @@ private:
     template <class Args>
     std::byte* last(const Args& args) const {
         std::byte* at = nullptr;
-        for (const auto& [view, is_output] : views_of(args)) {
+        for (const auto& [view, is_output, is_read] : views_of(args)) {
             if (!is_output || at != nullptr || view.count() == 0) continue;
             at = static_cast<std::byte*>(const_cast<void*>(view.data)) + view.bytes() -
                  static_cast<std::int64_t>(size_of(view.dtype));

@@ -111,7 +111,7 @@ TEST_CASE("every tensor of an argument struct is visited in order, nested target
                                      .dz = view(5),
                                      .margin = view(6)};
     std::vector<std::pair<std::int64_t, bool>> seen;
-    for (const auto& [v, is_output] : kernels::views_of(args)) seen.emplace_back(v.dim(0), is_output);
+    for (const auto& [v, is_output, is_read] : kernels::views_of(args)) seen.emplace_back(v.dim(0), is_output);
     CHECK(seen == std::vector<std::pair<std::int64_t, bool>>{
                       {1, false}, {2, false}, {3, false}, {4, true}, {5, true}, {6, false}});
 }

@@ -59,6 +59,7 @@ TEST_CASE("every verb refuses with the exit code of the cause, one message and o
             {"check-ops golden " + folder + "/none.safetensors", 5, "error[E0501]"},
             {"check-ops --case '('", 2, "error[E0203]"},
             {"bench swim", 2, "error[E0203]"},
+            {"bench step --dtype f16", 2, "error[E0203]"},
             {"bench step --network resnet9", 3, "error[E0304]: no network is called \"resnet9\""},
             {"help optim.rl", 2, "error[E0201]"},
             {"bench step --network text_cnn", 3, "error[E0304]: text_cnn needs a vocabulary"},
@@ -215,6 +216,7 @@ TEST_CASE("every result that --json gives is one JSON document, of a recipe with
         {"check-ops golden " + golden + " --op relu --device reference", "bkd.check-golden/1"},
         {"bench ops --op relu_forward --min-time 0.01", "bkd.bench-ops/1"},
         {"bench step --network resnet8 --batch 2 --steps 1 --size 8", "bkd.bench-step/1"},
+        {"bench step --network resnet8 --batch 2 --steps 1 --size 8 --dtype bf16", "bkd.bench-step/1"},
     };
     for (const Document& document : documents) {
         CAPTURE(document.words);

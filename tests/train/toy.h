@@ -32,10 +32,11 @@ inline NetworkOptions toy_network() { return {.name = "resnet8", .classes = 4, .
 
 // A runtime with the toy sets, and stages that fit them.
 struct Toy {
-    explicit Toy(const char* device = "cpu", std::vector<std::int64_t> counts = {20, 12, 8, 4})
+    explicit Toy(const char* device = "cpu", std::vector<std::int64_t> counts = {20, 12, 8, 4},
+                 DType storage = DType::f32)
         : train(toy_set(counts, 1)),
           test(toy_set(std::vector<std::int64_t>(counts.size(), 6), 2, Split::test)),
-          runtime(Device::parse(device)),
+          runtime(Device::parse(device), {}, storage),
           training{.runtime = runtime,
                    .splits = splits,
                    .make_network = network_factory(toy_network()),

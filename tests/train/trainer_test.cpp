@@ -56,8 +56,11 @@ StageResult toy_teacher(Toy& toy) {
 
 }
 
-TEST_CASE("a steady training step allocates nothing") {
-    Toy toy;
+TEST_CASE("a steady training step allocates nothing, in f32 and in bf16") {
+    DType storage = DType::f32;
+    SUBCASE("f32") {}
+    SUBCASE("bf16") { storage = DType::bf16; }
+    Toy toy("cpu", {20, 12, 8, 4}, storage);
     toy.training.log_every = 1000;
     const StageResult teacher = toy_teacher(toy);
     FullStep method;

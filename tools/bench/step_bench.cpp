@@ -56,7 +56,7 @@ class TrainingStep {
 public:
     explicit TrainingStep(const StepBenchOptions& o)
         : options_(o),
-          runtime(o.device, o.backend),
+          runtime(o.device, o.backend, o.dtype),
           setup_(runtime),
           network_(make_network(network_options())),
           teacher_(make_network(network_options())) {
@@ -84,7 +84,7 @@ public:
     Tensor run() {
         Context ctx(runtime, &tape_, /*training=*/true);
         network_->parameters().begin_step();
-        Tensor x = ctx.empty({options_.batch, options_.size, options_.size, options_.channels});
+        Tensor x = ctx.empty({options_.batch, options_.size, options_.size, options_.channels}, ctx.storage());
         ctx.image().load_images({.images = images_, .index = index_, .mean = mean_, .std = deviation_, .y = x});
         Context still = ctx.inference();
         const Tensor teacher_logits = options_.distils ? (*teacher_)(still, x) : Tensor();

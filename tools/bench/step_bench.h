@@ -15,6 +15,7 @@ struct StepBenchOptions {
     bool distils = false;  // with a teacher's forward and the BKD loss
     std::int64_t batch = 128, size = 32, channels = 3, classes = 100;
     std::int64_t warmup = 3, steps = 12;
+    DType dtype = DType::f32;  // of activations: or bf16
     Device device{};
     BackendOptions backend{};
 };

@@ -1,5 +1,7 @@
 #include "tools/check/golden.h"
 
+#include "kernels/bf16.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -15,6 +17,11 @@ std::vector<double> read_numbers(const SafeTensors& file, const StoredTensor& t)
             return widened(file.values<float>(t));
         case ElementType::f64:
             return file.values<double>(t);
+        case ElementType::bf16: {
+            std::vector<double> numbers;
+            for (const std::uint16_t bits : file.values<std::uint16_t>(t)) numbers.push_back(to_f32(Bf16{bits}));
+            return numbers;
+        }
         case ElementType::i32:
             return widened(file.values<std::int32_t>(t));
         case ElementType::u8:
@@ -72,7 +79,8 @@ Tensor GoldenRun::in_if_any(const std::string& name) {
     else if (stored.type == ElementType::u8)
         t = ctx.upload(extents, std::span<const std::uint8_t>(file_.file.values<std::uint8_t>(stored)));
     else
-        t = ctx.upload(extents, std::span<const double>(read_numbers(file_.file, stored)));
+        t = ctx.upload(extents, std::span<const double>(read_numbers(file_.file, stored)),
+                       stored.type == ElementType::bf16 ? DType::bf16 : ctx.real());
     for (const auto& [wanted, limit] : case_.grad)
         if (wanted == name) t.set_takes_gradient(true);
     return inputs_[name] = t;
@@ -154,7 +162,7 @@ GoldenResult GoldenRun::judge() {
         if (output == outputs_.end())
             throw InputError({.id = 411, .what = fmt::format("up/{} belongs to no output of the op", printable(name))});
         const Tensor& y = output->second;
-        const Tensor dy = ctx.upload(y.shape(), std::span<const double>(numbers("up", name)));
+        const Tensor dy = ctx.upload(y.shape(), std::span<const double>(numbers("up", name)), y.dtype());
         if (!y.takes_gradient()) continue;
         Context back = ctx.inference();
         ctx.tape()->backward(back, y, dy);
@@ -220,7 +228,10 @@ GoldenResult run_golden(const GoldenFile& file, const GoldenCase& golden_case, R
     };
     const GoldenOp op = find_golden_op(golden_case.op);
     if (op == nullptr) return skipped("no op of this name here");
-    if (golden_case.dtype != "f32") return skipped(fmt::format("{} is not in this version", golden_case.dtype));
+    const bool is_bf16 = golden_case.dtype == "bf16";
+    if (!is_bf16 && golden_case.dtype != "f32")
+        return skipped(fmt::format("{} is not in this version", printable(golden_case.dtype)));
+    runtime.store_in(is_bf16 ? DType::bf16 : DType::f32);
     Tape tape;
     Context ctx(runtime, &tape, /*training=*/true);
     GoldenRun run(file, golden_case, ctx);

@@ -15,7 +15,7 @@ using kernels::CaseResult;
 using kernels::CaseStatus;
 
 struct OpTally {
-    int passed = 0, failed = 0, unsupported = 0;
+    int passed = 0, failed = 0;
     double worst_ratio = 0;
     std::string worst_case{};
 };
@@ -26,17 +26,7 @@ public:
 
     void add(const std::string& op, DType dtype, const CaseResult& result) {
         OpTally& tally = tallies_[op];
-        for (OpTally* of : {&tally, &by_dtype_[dtype]}) switch (result.status) {
-                case CaseStatus::pass:
-                    ++of->passed;
-                    break;
-                case CaseStatus::unsupported:
-                    ++of->unsupported;
-                    break;
-                case CaseStatus::fail:
-                    ++of->failed;
-                    break;
-            }
+        for (OpTally* of : {&tally, &by_dtype_[dtype]}) ++(result.status == CaseStatus::pass ? of->passed : of->failed);
         if (result.worst_ratio > tally.worst_ratio) {
             tally.worst_ratio = result.worst_ratio;
             tally.worst_case = result.id;
@@ -62,15 +52,13 @@ public:
         for (const auto& [op, t] : tallies_) {
             sum.passed += t.passed;
             sum.failed += t.failed;
-            sum.unsupported += t.unsupported;
         }
         if (options_.as_json)
             print_json(sum, seconds, left_out);
         else
             print_table(sum, seconds, left_out);
         const bool is_nothing_run = sum.passed + sum.failed == 0;
-        return is_nothing_run || sum.failed > 0 || (options_.require_all && (sum.unsupported > 0 || left_out > 0)) ? 1
-                                                                                                                   : 0;
+        return is_nothing_run || sum.failed > 0 || (options_.require_all && left_out > 0) ? 1 : 0;
     }
 
 private:
@@ -80,20 +68,17 @@ private:
             ops.push_back(Json::Object{{"op", op},
                                        {"passed", t.passed},
                                        {"failed", t.failed},
-                                       {"unsupported", t.unsupported},
                                        {"worst_over_limit", t.worst_ratio},
                                        {"worst_case", t.worst_case}});
         Json::Array dtypes;
         for (const auto& [dtype, t] : by_dtype_)
-            dtypes.push_back(Json::Object{
-                {"dtype", name_of(dtype)}, {"passed", t.passed}, {"failed", t.failed}, {"unsupported", t.unsupported}});
+            dtypes.push_back(Json::Object{{"dtype", name_of(dtype)}, {"passed", t.passed}, {"failed", t.failed}});
         fmt::print(out_, "{}\n",
                    Json(Json::Object{{"schema", "bkd.check-ops/1"},
                                      {"device", options_.device.str()},
                                      {"seed", options_.seed},
                                      {"passed", sum.passed},
                                      {"failed", sum.failed},
-                                     {"unsupported", sum.unsupported},
                                      {"left_out", left_out},
                                      {"seconds", seconds},
                                      {"dtypes", dtypes},
@@ -103,19 +88,15 @@ private:
     }
 
     void print_table(const OpTally& sum, double seconds, int left_out) const {
-        fmt::print(out_, "{:<32} {:>6} {:>6} {:>11} {:>12}\n", "op", "passed", "failed", "unsupported", "worst/limit");
+        fmt::print(out_, "{:<32} {:>6} {:>6} {:>12}\n", "op", "passed", "failed", "worst/limit");
         for (const auto& [op, t] : tallies_)
-            fmt::print(out_, "{:<32} {:>6} {:>6} {:>11} {:>12.3f}\n", op, t.passed, t.failed, t.unsupported,
-                       t.worst_ratio);
+            fmt::print(out_, "{:<32} {:>6} {:>6} {:>12.3f}\n", op, t.passed, t.failed, t.worst_ratio);
         fmt::print(out_,
-                   "{} ops on {} against reference, seed {}: {} passed, {} failed, {} unsupported, {} left out by the "
-                   "budget, {:.1f} s\n",
-                   tallies_.size(), options_.device.str(), options_.seed, sum.passed, sum.failed, sum.unsupported,
-                   left_out, seconds);
+                   "{} ops on {} against reference, seed {}: {} passed, {} failed, {} left out by the budget, {:.1f} "
+                   "s\n",
+                   tallies_.size(), options_.device.str(), options_.seed, sum.passed, sum.failed, left_out, seconds);
         for (const auto& [dtype, t] : by_dtype_)
-            if (t.unsupported > 0)
-                fmt::print(out_, "{}: {} cases unsupported, which is not passed{}; {} passed\n", name_of(dtype),
-                           t.unsupported, options_.require_all ? " (--require-all fails them)" : "", t.passed);
+            fmt::print(out_, "{}: {} passed, {} failed\n", name_of(dtype), t.passed, t.failed);
         if (sum.passed + sum.failed == 0) fmt::print(out_, "nothing was run\n");
     }
 

@@ -11,10 +11,11 @@ namespace bkd {
 namespace {
 
 void print_step(const StepBenchOptions& o, const StepBench& b) {
-    fmt::print("{}\n{} {}, batch {} of {}x{}x{}, {} classes: {:.2f} ms a step (median; quartile {:.2f}, best {:.2f}), "
-               "{:.0f} images/s\n",
-               b.description, o.network, o.distils ? "BKD" : "CE", o.batch, o.size, o.size, o.channels, o.classes,
-               b.median_ms, b.quartile_ms, b.min_ms, 1000.0 * static_cast<double>(o.batch) / b.median_ms);
+    fmt::print("{}\n{} {} in {}, batch {} of {}x{}x{}, {} classes: {:.2f} ms a step (median; quartile {:.2f}, best "
+               "{:.2f}), {:.0f} images/s\n",
+               b.description, o.network, o.distils ? "BKD" : "CE", name_of(o.dtype), o.batch, o.size, o.size,
+               o.channels, o.classes, b.median_ms, b.quartile_ms, b.min_ms,
+               1000.0 * static_cast<double>(o.batch) / b.median_ms);
     if (b.computed_ms)
         fmt::print("that is a recorded step, replayed; computed anew it takes {:.2f} ms; last loss {:.6f}\n",
                    *b.computed_ms, b.replayed_loss.value_or(0));
@@ -38,6 +39,7 @@ Json to_json(const StepBenchOptions& o, const StepBench& b) {
                         {"device", b.description},
                         {"network", o.network},
                         {"method", o.distils ? "bkd" : "ce"},
+                        {"dtype", name_of(o.dtype)},
                         {"batch", o.batch},
                         {"median_ms", b.median_ms},
                         {"quartile_ms", b.quartile_ms},
@@ -49,11 +51,11 @@ Json to_json(const StepBenchOptions& o, const StepBench& b) {
                         {"ops", ops}};
 }
 
-int bench_ops(const MachineOptions& machine, const std::string& ops, const std::string& cases, double seconds,
-              bool as_json) {
+int bench_ops(const MachineOptions& machine, const std::string& ops, const std::string& cases, DType dtype,
+              double seconds, bool as_json) {
     const auto table = kernels::all_op_cases();
     const auto chosen = kernels::select(
-        table, {.ops = split_at_commas(ops), .id_regex = cases, .dtypes = {DType::f32}, .tests = false, .bench = true});
+        table, {.ops = split_at_commas(ops), .id_regex = cases, .dtypes = {dtype}, .tests = false, .bench = true});
     if (chosen.empty())
         throw InputError({.id = 203,
                           .what = fmt::format("no case of any op passes the filters (--op \"{}\", --case \"{}\")",
@@ -92,7 +94,7 @@ int run_bench(const std::vector<std::string>& arguments) {
     std::vector<std::string> words;
     MachineOptions machine;
     StepBenchOptions step;
-    std::string method = "ce", ops, cases;
+    std::string method = "ce", dtype = "f32", ops, cases;
     double seconds = 1;
     bool as_json = false;
     Options options("bench",
@@ -103,6 +105,7 @@ int run_bench(const std::vector<std::string>& arguments) {
     machine.add_to(options);
     options.value("--network", step.network, "step: a network of models/list.inc");
     options.choice("--method", method, {"ce", "bkd"}, "step: which loss");
+    options.choice("--dtype", dtype, {"f32", "bf16"}, "of activations, or of the ops' tensors");
     options.value("--batch", step.batch, 2, 65536, "step: images a batch");
     options.value("--size", step.size, 8, 512, "step: height and width of an image");
     options.value("--channels", step.channels, 1, 16, "step: of an image");
@@ -113,7 +116,8 @@ int run_bench(const std::vector<std::string>& arguments) {
     options.value("--min-time", seconds, 0.01, 60, "ops: seconds of samples a case");
     options.flag("--json", as_json, "the result as one JSON document");
     if (!options.parse(arguments)) return 0;
-    if (!words.empty() && words[0] == "ops") return bench_ops(machine, ops, cases, seconds, as_json);
+    step.dtype = dtype == "bf16" ? DType::bf16 : DType::f32;
+    if (!words.empty() && words[0] == "ops") return bench_ops(machine, ops, cases, step.dtype, seconds, as_json);
     if (!words.empty() && words[0] != "step")
         throw InputError(
             {.id = 203, .what = fmt::format("bench has no mode \"{}\"", printable(words[0])), .try_ = "step or ops"});
