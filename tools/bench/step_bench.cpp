@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -78,6 +79,17 @@ public:
         sgd_.emplace(setup_, network_->parameters(), SgdOptions{.momentum = 0.9, .weight_decay = 2e-4});
     }
 
+    std::unique_ptr<Recording> record() {
+        runtime.stream->begin_recording();
+        try {
+            run();
+            return runtime.stream->end_recording();
+        } catch (...) {
+            runtime.stream->abandon_recording();
+            throw;
+        }
+    }
+
     // The loss stays on the device.
     Tensor run() {
         Context ctx(runtime, &tape_, /*training=*/true);
@@ -114,6 +126,20 @@ private:
     Tensor images_, index_, labels_, mean_, deviation_, learning_rate_, log_omega_;
 };
 
+// Milliseconds a step, of the fastest of three rounds.
+template <class Run>
+double queued_ms(TrainingStep& step, std::int64_t steps, const Run& run) {
+    double best = std::numeric_limits<double>::infinity();
+    for (int round = 0; round < 3; ++round) {
+        step.runtime.stream->synchronize();
+        const double began = now_ms();
+        for (std::int64_t i = 0; i < steps; ++i) run();
+        step.runtime.stream->synchronize();
+        best = std::min(best, (now_ms() - began) / static_cast<double>(steps));
+    }
+    return best;
+}
+
 }
 
 StepBench bench_step(const StepBenchOptions& options) {
@@ -133,6 +159,13 @@ StepBench bench_step(const StepBenchOptions& options) {
         times.push_back(now_ms() - began);
     }
     result.steady_requests = pool.system_requests - requests;
+    result.queued_ms = queued_ms(step, options.steps, [&] { step.run(); });
+    if (step.runtime.stream->can_record()) {
+        const std::unique_ptr<Recording> recording = step.record();
+        recording->replay();
+        result.replayed_ms = queued_ms(step, options.steps, [&] { recording->replay(); });
+        result.after_replay_loss = ctx.item(step.run());
+    }
     std::sort(times.begin(), times.end());
     result.min_ms = times.front();
     result.quartile_ms = times[times.size() / 4];

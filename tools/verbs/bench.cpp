@@ -15,6 +15,8 @@ void print_step(const StepBenchOptions& o, const StepBench& b) {
                "{:.0f} images/s\n",
                b.description, o.network, o.distils ? "BKD" : "CE", o.batch, o.size, o.size, o.channels, o.classes,
                b.median_ms, b.quartile_ms, b.min_ms, 1000.0 * static_cast<double>(o.batch) / b.median_ms);
+    fmt::print("queued one behind the other: {:.3f} ms a step{}\n", b.queued_ms,
+               b.replayed_ms > 0 ? fmt::format("; recorded and replayed: {:.3f} ms", b.replayed_ms) : "");
     fmt::print("memory {:.1f} MiB of tensors and scratch; asked the system {} times in {} steady steps; first losses",
                static_cast<double>(b.pool_bytes) / (1 << 20), b.steady_requests, o.steps);
     for (const double loss : b.losses) fmt::print(" {:.6f}", loss);
@@ -39,6 +41,9 @@ Json to_json(const StepBenchOptions& o, const StepBench& b) {
                         {"median_ms", b.median_ms},
                         {"quartile_ms", b.quartile_ms},
                         {"min_ms", b.min_ms},
+                        {"queued_ms", b.queued_ms},
+                        {"replayed_ms", b.replayed_ms > 0 ? Json(b.replayed_ms) : Json()},
+                        {"after_replay_loss", b.replayed_ms > 0 ? Json(b.after_replay_loss) : Json()},
                         {"pool_bytes", b.pool_bytes},
                         {"steady_requests", b.steady_requests},
                         {"losses", Json::array(b.losses)},
