@@ -35,7 +35,7 @@ int run_doctor(const std::vector<std::string>& arguments) {
     bool as_json = false;
     Options options(
         "doctor",
-        "What this machine has, one line a fact: processor, threads, memory, CUDA backend, driver, devices, "
+        "What this machine has, one line a fact: processor, threads, memory, CUDA backend, driver, devices,\n"
         "and every library with the file it was loaded from. Exit code 1 if a line says fail.",
         {"bkd doctor", "bkd doctor --json"});
     options.flag("--json", as_json, "the result as one JSON document");
@@ -49,8 +49,8 @@ int run_doctor(const std::vector<std::string>& arguments) {
         print_json(facts, is_good);
     } else {
         for (const Fact& fact : facts) {
-            fmt::print("{:<4} {:<24} {}\n", name_of(fact.state), printable(fact.name), printable(fact.value));
-            if (fact.state != Fact::State::ok) fmt::print("     {:<24} try: {}\n", "", printable(fact.remedy));
+            fmt::print("{:<4} {:<30} {}\n", name_of(fact.state), printable(fact.name), printable(fact.value));
+            if (fact.state != Fact::State::ok) fmt::print("     {:<30} try: {}\n", "", printable(fact.remedy));
         }
     }
     return is_good ? 0 : 1;
