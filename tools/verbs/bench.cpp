@@ -29,6 +29,7 @@ void print_step(const StepBenchOptions& o, const StepBench& b) {
 }
 
 Json to_json(const StepBenchOptions& o, const StepBench& b) {
+    const auto if_replayed = [&](double number) { return b.replayed_ms > 0 ? Json(number) : Json(); };
     Json::Array ops;
     for (const OpShare& op : b.ops)
         ops.push_back(Json::Object{
@@ -42,8 +43,8 @@ Json to_json(const StepBenchOptions& o, const StepBench& b) {
                         {"quartile_ms", b.quartile_ms},
                         {"min_ms", b.min_ms},
                         {"queued_ms", b.queued_ms},
-                        {"replayed_ms", b.replayed_ms > 0 ? Json(b.replayed_ms) : Json()},
-                        {"after_replay_loss", b.replayed_ms > 0 ? Json(b.after_replay_loss) : Json()},
+                        {"replayed_ms", if_replayed(b.replayed_ms)},
+                        {"after_replay_loss", if_replayed(b.after_replay_loss)},
                         {"pool_bytes", b.pool_bytes},
                         {"steady_requests", b.steady_requests},
                         {"losses", Json::array(b.losses)},
