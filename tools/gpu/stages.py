@@ -171,7 +171,7 @@ def losses(folder):
 
 def train(machine, name, device, words, limit):
     """One short run of the paper's recipe; the run's folder and how it ended."""
-    root = os.path.join(machine.options.out, "..", f"gpu-check-{os.getpid()}", name)
+    root = f"build/gpu-runs/{os.getpid()}-{name}"
     command = machine.bkd("train", "cifar10_lt_100_bkd", *TAUGHT, f"data.root={machine.data}", f"run.dir={root}",
                           "--device", device, "--progress", "none", *words)
     run = machine.run(command, limit)
