@@ -156,7 +156,12 @@ void Options::fail_unknown(const std::vector<std::string>& arguments) const {
         return word.starts_with("-") &&
                std::find(names_.begin(), names_.end(), word.substr(0, word.find('='))) == names_.end();
     });
-    const std::string word = unknown == arguments.end() ? "" : *unknown;
+    if (unknown == arguments.end())  // of a verb that takes no words
+        throw InputError({.id = 207,
+                          .what = fmt::format("bkd {} takes options alone: \"{}\" is too much", verb_,
+                                              printable(app_->remaining().front())),
+                          .try_ = fmt::format("bkd {} --help", verb_)});
+    const std::string word = *unknown;
     const std::string option = word.substr(0, word.find('='));
     std::string advice = nearest_word(option, names_);
     if (advice.empty() && takes_overrides_ && option.starts_with("--")) {

@@ -1,8 +1,11 @@
-// cpu: real numbers are f32, work runs at once. Convolutions and products are oneDNN's, all else are our own loops.
+// cpu: real numbers are f32, work runs at once. Convolutions and products are oneDNN's, or plain loops where the build has
+// BKD_CPU_BACKEND=portable; all else are our own loops.
 // A backend changes nothing outside itself: the number of OpenMP threads is set around each call that depends on it.
 #include "kernels/backend.h"
 
-#include "kernels/cpu/onednn.h"
+#include "kernels/cpu/stream.h"
+
+#include <omp.h>
 
 #include <cstring>
 #include <fstream>
@@ -20,6 +23,12 @@ std::string processor_name() {
     }
     return "unknown processor";
 }
+
+#ifdef BKD_CPU_PORTABLE
+constexpr const char* library = ", without oneDNN";
+#else
+constexpr const char* library = "";
+#endif
 
 // What the clones of simd.h were chosen by.
 const char* instruction_set() {
@@ -50,8 +59,8 @@ public:
     }
     std::int64_t primitives_made() const override { return primitives_made_; }
     std::string description() const override {
-        return fmt::format("cpu: {}, {}, {} thread{}", processor_name(), instruction_set(), threads_,
-                           threads_ == 1 ? "" : "s");
+        return fmt::format("cpu: {}, {}, {} thread{}{}", processor_name(), instruction_set(), threads_,
+                           threads_ == 1 ? "" : "s", library);
     }
 
 #define BKD_MEMBER(name, Class, OPS) BKD_BACKEND_FAMILY(cpu, name, Class)
@@ -69,22 +78,6 @@ private:
     std::int64_t primitives_made_ = 0;
 };
 
-}
-
-CpuStream::CpuStream(Device d, Pool& p, int thread_count, std::int64_t& primitives_made)
-    : Stream(d, p), threads(thread_count), primitives(std::make_unique<PrimitiveCache>(primitives_made)) {}
-
-CpuStream::~CpuStream() = default;
-
-void Primitive::run(CpuStream& stream, const dnnl::stream& queue, std::initializer_list<const void*> pointers) {
-    const Scratch scratch(stream.pool, scratch_bytes_);
-    BKD_CHECK(pointers.size() + 1 == memory_.size(), "{} pointers for {} arguments", pointers.size(), memory_.size());
-    std::size_t next = 0;
-    for (const void* pointer : pointers) memory_[next++].set_data_handle(const_cast<void*>(pointer));
-    memory_[next].set_data_handle(scratch.as<void>());
-    dnnl::error::wrap_c_api(
-        dnnl_primitive_execute(primitive_.get(), queue.get(), static_cast<int>(arguments_.size()), arguments_.data()),
-        "could not execute a primitive");
 }
 
 std::unique_ptr<Backend> open(const Device&, const BackendOptions& options) {

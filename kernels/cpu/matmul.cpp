@@ -1,28 +1,17 @@
-// Products by oneDNN's sgemm. Contract: kernels/matmul.h
+// Products and the cosine classifier. Contract: kernels/matmul.h
 //
-// Row-major throughout. Products of up to 4 K multiplications are done by a loop of our own: a call of oneDNN costs
+// Row-major throughout. Products of up to 4 K multiplications are done by a loop of their own: a call of oneDNN costs
 // more.
 #include "kernels/matmul.h"
 
-#include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/product.h"
 #include "kernels/cpu/simd.h"
 
 #include <cmath>
 
 namespace bkd::kernels::cpu {
 namespace {
-
-// One product c [m, n] = op(a) op(b), or c + it. Rows of a and b are as long as the matrices are stored.
-struct Product {
-    const float* a;
-    bool transpose_a;
-    const float* b;
-    bool transpose_b;
-    float* c;
-    std::int64_t m, n, k;
-    bool accumulate;
-};
 
 // c_row += a * b_row
 BKD_SIMD void add_scaled(float a, const float* BKD_RESTRICT b, float* BKD_RESTRICT c, std::int64_t n) {
@@ -46,13 +35,7 @@ void multiply(const CpuStream& stream, const Product& p) {
     constexpr std::int64_t tiny = 4096;
     if (p.m == 0 || p.n == 0) return;
     if (p.m * p.n * p.k <= tiny) return multiply_tiny(p);
-    const auto text = [&] { return fmt::format("product [{}, {}] x [{}, {}]", p.m, p.k, p.k, p.n); };
-    onednn_call(stream, text, [&] {
-        dnnl::error::wrap_c_api(
-            dnnl_sgemm(p.transpose_a ? 'T' : 'N', p.transpose_b ? 'T' : 'N', p.m, p.n, p.k, 1.0f, p.a,
-                       p.transpose_a ? p.m : p.k, p.b, p.transpose_b ? p.k : p.n, p.accumulate ? 1.0f : 0.0f, p.c, p.n),
-            "sgemm failed");
-    });
+    multiply_large(stream, p);
 }
 
 BKD_SIMD void add_row(const float* BKD_RESTRICT from, float* BKD_RESTRICT to, std::int64_t count) {

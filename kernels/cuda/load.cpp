@@ -19,15 +19,8 @@ void* symbol(void* object, const char* name, const Device& device) {
     refuse(device, fmt::format("{} has no {}", object_name, name), dlerror(), "a fresh build of program and backend");
 }
 
-}
-
-std::unique_ptr<Backend> open(const Device& device, const BackendOptions& options) {
-    const std::string path = backend_path();
-    if (path.empty())
-        refuse(device, fmt::format("this installation has no CUDA backend ({})", object_name),
-               fmt::format("neither {} exists", fmt::join(backend_paths(), " nor ")),
-               "a build with WITH_CUDA=ON, or --device cpu");
-    // Never closed: the code of every object made by it lies there.
+// The backend's shared object, open and of this build. Never closed: the code of every object made by it lies there.
+void* shared_object(const std::string& path, const Device& device) {
     void* object = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (object == nullptr)
         refuse(device, fmt::format("cannot open the CUDA backend {}", path), dlerror(),
@@ -37,8 +30,43 @@ std::unique_ptr<Backend> open(const Device& device, const BackendOptions& option
         refuse(device, fmt::format("{} is of another build than this program", path),
                fmt::format("interface {} instead of {}", interface(), BKD_KERNEL_INTERFACE),
                "program and backend from one build");
+    return object;
+}
+
+}
+
+std::unique_ptr<Backend> open(const Device& device, const BackendOptions& options) {
+    const std::string path = backend_path();
+    if (path.empty())
+        refuse(device, fmt::format("this installation has no CUDA backend ({})", object_name),
+               fmt::format("neither {} exists", fmt::join(backend_paths(), " nor ")),
+               "a build with WITH_CUDA=ON, or --device cpu");
+    void* object = shared_object(path, device);
     auto* const make = reinterpret_cast<OpenFunction*>(symbol(object, open_symbol, device));
     return std::unique_ptr<Backend>(make(device, options));
+}
+
+// For `bkd doctor`: where the backend was looked for, and what it says itself. A machine without a driver lacks nothing.
+void describe(std::vector<Fact>& facts) {
+    const std::string path = backend_path();
+    const auto trouble = [](std::string value, std::string remedy) {
+        return Fact{"cuda backend", std::move(value), has_driver() ? Fact::State::fail : Fact::State::ok,
+                    std::move(remedy)};
+    };
+    if (path.empty()) {
+        facts.push_back(trouble(fmt::format("none: neither {} exists", fmt::join(backend_paths(), " nor ")),
+                                "a build with WITH_CUDA=ON, or --device cpu"));
+        return;
+    }
+    const Device device{DeviceKind::cuda, 0};
+    try {
+        void* object = shared_object(path, device);
+        auto* const ask = reinterpret_cast<DescribeFunction*>(symbol(object, describe_symbol, device));
+        facts.push_back({"cuda backend", path});
+        ask(facts);
+    } catch (const InputError& error) {
+        facts.push_back(trouble(fmt::format("{}: {}", error.parts().what, error.parts().why), error.parts().try_));
+    }
 }
 
 }

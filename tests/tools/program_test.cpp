@@ -35,8 +35,8 @@ TEST_CASE("help goes to standard output, is at most 100 columns wide and names e
     const ToyRun toy;
     const std::string folder = toy.path().string();
     for (const std::string words : {"", "--help", "train --help", "eval --help", "data --help", "convert --help",
-                                    "inspect --help", "check-ops --help", "bench --help", "help", "help help",
-                                    "help train", "help optim.lr", "help recipes", "version"}) {
+                                    "inspect --help", "check-ops --help", "bench --help", "doctor --help", "help",
+                                    "help help", "help train", "help optim.lr", "help recipes", "version"}) {
         CAPTURE(words);
         const Said said = run_program(folder, words);
         CHECK(said.code == 0);
@@ -44,7 +44,7 @@ TEST_CASE("help goes to standard output, is at most 100 columns wide and names e
         std::istringstream lines(said.out);
         for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 130);
     }
-    for (const char* verb : {"train", "eval", "data", "convert", "inspect", "check-ops", "bench"})
+    for (const char* verb : {"train", "eval", "data", "convert", "inspect", "check-ops", "bench", "doctor"})
         CHECK(contains(run_program(folder, "").out, verb));
 }
 

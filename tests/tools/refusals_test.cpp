@@ -83,6 +83,7 @@ TEST_CASE("surplus and empty words and values are refused, not ignored") {
                    {"data ls x", 2, "got \"ls x\""},
                    {"data stats mnist cifar10", 2, "error[E0207]: \"cifar10\" is one word too many for bkd data"},
                    {"bench ops x", 2, "error[E0207]"},
+                   {"doctor x", 2, "error[E0207]"},
                    {"check-ops test x", 2, "error[E0207]"},
                    {"convert a b c", 2, "error[E0207]"},
                    {"help a b", 2, "error[E0207]"},
@@ -217,6 +218,7 @@ TEST_CASE("every result that --json gives is one JSON document, of a recipe with
         {"bench ops --op relu_forward --min-time 0.01", "bkd.bench-ops/1"},
         {"bench step --network resnet8 --batch 2 --steps 1 --size 8", "bkd.bench-step/1"},
         {"bench step --network resnet8 --batch 2 --steps 1 --size 8 --dtype bf16", "bkd.bench-step/1"},
+        {"doctor", "bkd.doctor/1"},
     };
     for (const Document& document : documents) {
         CAPTURE(document.words);

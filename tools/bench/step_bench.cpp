@@ -6,8 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -80,6 +79,17 @@ public:
         sgd_.emplace(setup_, network_->parameters(), SgdOptions{.momentum = 0.9, .weight_decay = 2e-4});
     }
 
+    std::unique_ptr<Recording> record() {
+        runtime.stream->begin_recording();
+        try {
+            run();
+            return runtime.stream->end_recording();
+        } catch (...) {
+            runtime.stream->abandon_recording();
+            throw;
+        }
+    }
+
     // The loss stays on the device.
     Tensor run() {
         Context ctx(runtime, &tape_, /*training=*/true);
@@ -116,22 +126,18 @@ private:
     Tensor images_, index_, labels_, mean_, deviation_, learning_rate_, log_omega_;
 };
 
-}
-
-namespace {
-
-// Milliseconds of a step, sorted: `samples` of them, each over `together` steps that are waited for once.
-std::vector<double> time_steps(Stream& stream, std::int64_t samples, int together, const std::function<void()>& step) {
-    std::vector<double> times;
-    for (std::int64_t i = 0; i < samples; ++i) {
-        stream.synchronize();
+// Milliseconds a step, of the fastest of three rounds.
+template <class Run>
+double queued_ms(TrainingStep& step, std::int64_t steps, const Run& run) {
+    double best = std::numeric_limits<double>::infinity();
+    for (int round = 0; round < 3; ++round) {
+        step.runtime.stream->synchronize();
         const double began = now_ms();
-        for (int k = 0; k < together; ++k) step();
-        stream.synchronize();
-        times.push_back((now_ms() - began) / together);
+        for (std::int64_t i = 0; i < steps; ++i) run();
+        step.runtime.stream->synchronize();
+        best = std::min(best, (now_ms() - began) / static_cast<double>(steps));
     }
-    std::sort(times.begin(), times.end());
-    return times;
+    return best;
 }
 
 }
@@ -144,19 +150,23 @@ StepBench bench_step(const StepBenchOptions& options) {
     result.description = step.runtime.backend->description();
     for (std::int64_t i = 0; i < std::max<std::int64_t>(options.warmup, 2); ++i)
         result.losses.push_back(ctx.item(step.run()));
-    Stream& stream = *step.runtime.stream;
     const std::int64_t requests = pool.system_requests;
-    std::vector<double> times = time_steps(stream, options.steps, 1, [&] { step.run(); });
-    result.steady_requests = pool.system_requests - requests;
-    if (stream.can_record()) {
-        result.computed_ms = times[times.size() / 2];
-        stream.begin_recording();
-        const Tensor loss = step.run();
-        const std::unique_ptr<Recording> recording = stream.end_recording();
-        recording->replay();
-        times = time_steps(stream, options.steps, 20, [&] { recording->replay(); });
-        result.replayed_loss = ctx.item(loss);
+    std::vector<double> times;
+    for (std::int64_t i = 0; i < options.steps; ++i) {
+        const double began = now_ms();
+        step.run();
+        step.runtime.stream->synchronize();
+        times.push_back(now_ms() - began);
     }
+    result.steady_requests = pool.system_requests - requests;
+    result.queued_ms = queued_ms(step, options.steps, [&] { step.run(); });
+    if (step.runtime.stream->can_record()) {
+        const std::unique_ptr<Recording> recording = step.record();
+        recording->replay();
+        result.replayed_ms = queued_ms(step, options.steps, [&] { recording->replay(); });
+        result.after_replay_loss = ctx.item(step.run());
+    }
+    std::sort(times.begin(), times.end());
     result.min_ms = times.front();
     result.quartile_ms = times[times.size() / 4];
     result.median_ms = times[times.size() / 2];

@@ -1,10 +1,10 @@
 #pragma once
 // Times a whole training step on synthetic images: batch from bytes, network, loss, backward, SGD. Once without
-// looking, for the time of a step; then with an observer on the stream, for the share of each op.
+// looking, for the time of a step; where the device records, once more replayed; then with an observer on the stream,
+// for the share of each op.
 #include "kernels/backend.h"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,10 +27,11 @@ struct OpShare {
 };
 
 struct StepBench {
-    std::string description;                            // of the device
-    double min_ms = 0, quartile_ms = 0, median_ms = 0;  // replayed, where the device records steps
-    std::optional<double> computed_ms{},
-        replayed_loss{};               // there: the median when each is computed anew; the last loss
+    std::string description;  // of the device
+    double min_ms = 0, quartile_ms = 0, median_ms = 0;
+    double queued_ms = 0;              // a step, when all are queued before the device is waited for
+    double replayed_ms = 0;            // a recorded step, likewise queued; 0 where the device records nothing
+    double after_replay_loss = 0;      // of one more step: finite
     std::vector<double> losses;        // of the warm-up steps: two programs that do the same work agree on them
     std::vector<OpShare> ops;          // by falling time
     std::int64_t pool_bytes = 0;       // the most that tensors and scratch took at once

@@ -16,9 +16,8 @@ void print_step(const StepBenchOptions& o, const StepBench& b) {
                b.description, o.network, o.distils ? "BKD" : "CE", name_of(o.dtype), o.batch, o.size, o.size,
                o.channels, o.classes, b.median_ms, b.quartile_ms, b.min_ms,
                1000.0 * static_cast<double>(o.batch) / b.median_ms);
-    if (b.computed_ms)
-        fmt::print("that is a recorded step, replayed; computed anew it takes {:.2f} ms; last loss {:.6f}\n",
-                   *b.computed_ms, b.replayed_loss.value_or(0));
+    fmt::print("queued one behind the other: {:.3f} ms a step{}\n", b.queued_ms,
+               b.replayed_ms > 0 ? fmt::format("; recorded and replayed: {:.3f} ms", b.replayed_ms) : "");
     fmt::print("memory {:.1f} MiB of tensors and scratch; asked the system {} times in {} steady steps; first losses",
                static_cast<double>(b.pool_bytes) / (1 << 20), b.steady_requests, o.steps);
     for (const double loss : b.losses) fmt::print(" {:.6f}", loss);
@@ -31,6 +30,7 @@ void print_step(const StepBenchOptions& o, const StepBench& b) {
 }
 
 Json to_json(const StepBenchOptions& o, const StepBench& b) {
+    const auto if_replayed = [&](double number) { return b.replayed_ms > 0 ? Json(number) : Json(); };
     Json::Array ops;
     for (const OpShare& op : b.ops)
         ops.push_back(Json::Object{
@@ -44,7 +44,9 @@ Json to_json(const StepBenchOptions& o, const StepBench& b) {
                         {"median_ms", b.median_ms},
                         {"quartile_ms", b.quartile_ms},
                         {"min_ms", b.min_ms},
-                        {"computed_ms", b.computed_ms.value_or(b.median_ms)},
+                        {"queued_ms", b.queued_ms},
+                        {"replayed_ms", if_replayed(b.replayed_ms)},
+                        {"after_replay_loss", if_replayed(b.after_replay_loss)},
                         {"pool_bytes", b.pool_bytes},
                         {"steady_requests", b.steady_requests},
                         {"losses", Json::array(b.losses)},

@@ -1,0 +1,22 @@
+// The oneDNN primitives of a stream (onednn.h).
+#include "kernels/cpu/onednn.h"
+
+namespace bkd::kernels::cpu {
+
+CpuStream::CpuStream(Device d, Pool& p, int thread_count, std::int64_t& primitives_made)
+    : Stream(d, p), threads(thread_count), primitives(std::make_unique<PrimitiveCache>(primitives_made)) {}
+
+CpuStream::~CpuStream() = default;
+
+void Primitive::run(CpuStream& stream, const dnnl::stream& queue, std::initializer_list<const void*> pointers) {
+    const Scratch scratch(stream.pool, scratch_bytes_);
+    BKD_CHECK(pointers.size() + 1 == memory_.size(), "{} pointers for {} arguments", pointers.size(), memory_.size());
+    std::size_t next = 0;
+    for (const void* pointer : pointers) memory_[next++].set_data_handle(const_cast<void*>(pointer));
+    memory_[next].set_data_handle(scratch.as<void>());
+    dnnl::error::wrap_c_api(
+        dnnl_primitive_execute(primitive_.get(), queue.get(), static_cast<int>(arguments_.size()), arguments_.data()),
+        "could not execute a primitive");
+}
+
+}
