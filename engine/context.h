@@ -10,10 +10,10 @@
 namespace bkd {
 
 struct Runtime {
-    // `storage`: bf16 or f32, which is the device's real type.
-    explicit Runtime(Device device, const BackendOptions& options = {}, DType storage = DType::f32)
+    // `stored`: bf16 or f32, which is the device's real type.
+    explicit Runtime(Device device, const BackendOptions& options = {}, DType stored = DType::f32)
         : backend(open_backend(device, options)), stream(backend->make_stream()), tensors(backend->pool()) {
-        store_in(storage);
+        store_in(stored);
     }
 
     std::unique_ptr<Backend> backend;

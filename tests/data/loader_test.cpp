@@ -1,7 +1,7 @@
 #include "data/loader.h"
 
 #include "engine/rng.h"
-#include "tests/data/allocations.h"
+#include "tests/allocations.h"
 #include "tests/data/fixtures.h"
 
 #include <atomic>

@@ -1,5 +1,5 @@
 // The trainer: what a step costs, what it does with numbers that are not finite, and that it knows no method by name.
-#include "tests/train/allocations.h"
+#include "tests/allocations.h"
 #include "tests/train/sketch_network.h"
 #include "tests/train/toy_run.h"
 #include "train/losses.h"
@@ -37,10 +37,10 @@ struct WithoutPrimitives : LaunchObserver {
         return op.find("conv") != std::string_view::npos || op == "gemm";
     }
     void before(const Launch& launch) override {
-        if (is_primitive(launch)) at_start = allocations();
+        if (is_primitive(launch)) at_start = watched_allocations();
     }
     void after(const Launch& launch) override {
-        if (is_primitive(launch)) inside += allocations() - at_start;
+        if (is_primitive(launch)) inside += watched_allocations() - at_start;
     }
 };
 
@@ -78,9 +78,9 @@ TEST_CASE("a steady training step allocates nothing, in f32 and in bf16") {
     for (std::int64_t i = 0; i + 1 < run.steps_per_epoch(); ++i) {
         WithoutPrimitives observer;
         toy.runtime.stream->observer = &observer;
-        count_allocations_of_this_thread();
+        watch_allocations_of_this_thread();
         run.step();
-        const std::int64_t of_ours = allocations() - observer.inside;
+        const std::int64_t of_ours = watched_allocations() - observer.inside;
         toy.runtime.stream->observer = nullptr;
         CHECK(of_ours == 0);
     }
