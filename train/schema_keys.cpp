@@ -218,7 +218,8 @@ constexpr Key keys[] = {
     {.name = "compute.dtype", .type = choice, .standard = "\"f32\"", .choices = "f32 bf16",
      .doc = "storage of activations, and of what they are multiplied with; master weights, statistics, losses and "
             "model files stay f32"},
-    {.name = "compute.tf32", .type = boolean, .doc = "products with 10 bits of mantissa", .is_later = true},
+    {.name = "compute.tf32", .type = boolean, .standard = "false",
+     .doc = "on a GPU: products of f32 numbers with 10 bits of mantissa, several times faster"},
     {.name = "dist.sync_bn", .type = boolean, .doc = "batch norm over all devices", .is_later = true},
     {.name = "dist.virtual_shards", .type = integer, .doc = "parts of a batch, whatever the devices",
      .is_later = true},

@@ -51,7 +51,8 @@ public:
           method_(make_method(recipe.text("method.name"), {recipe, data_.counts()})),
           stages_(complete_stages(*method_, recipe)),
           make_network_(network_factory(network_options(recipe, data_))),
-          runtime_(options.device, {.threads = options.threads}, storage(recipe)),
+          runtime_(options.device, {.threads = options.threads, .tf32 = recipe.boolean("compute.tf32")},
+                   storage(recipe)),
           training_{.runtime = runtime_, .splits = splits_, .make_network = make_network_} {
         fill_training();
         recipe_.refuse_unused_keys();
@@ -185,6 +186,7 @@ Json first_facts(const Recipe& recipe, const OpenRun& run, const RunFolder& fold
                         {"seed", recipe.integer("run.seed")},
                         {"deterministic", recipe.text("run.deterministic")},
                         {"dtype", recipe.text("compute.dtype")},
+                        {"tf32", recipe.boolean("compute.tf32")},
                         {"device", run.runtime().backend->description()},
                         {"data", run.data().facts()},
                         {"start", time_text(std::chrono::system_clock::now())},
@@ -210,7 +212,7 @@ void narrate_start(Narrator& narrator, const Process& process, const Recipe& rec
                    const RunFolder& folder) {
     narrator.line(fmt::format("bkd {} ({})  {}  seed {}  deterministic={}  dtype={}", process.version, process.commit,
                               process.device, recipe.integer("run.seed"), recipe.text("run.deterministic"),
-                              recipe.text("compute.dtype")));
+                              recipe.text("compute.dtype") + (recipe.boolean("compute.tf32") ? "-tf32" : "")));
     narrator.line(fmt::format("recipe   {}  -> {}", recipe.name(), folder.path().string()));
     narrator.line("data     " + run.data().description);
     for (const std::string& warning : recipe.warnings) narrator.warning(warning);

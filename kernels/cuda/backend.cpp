@@ -90,7 +90,8 @@ private:
 
 class CudaBackend final : public Backend {
 public:
-    explicit CudaBackend(Device d) : Backend(d, DType::f32, std::make_unique<DeviceMemory>(d)) {
+    CudaBackend(Device d, const BackendOptions& options)
+        : Backend(d, DType::f32, std::make_unique<DeviceMemory>(d)), libraries_(make_libraries(options)) {
         BKD_CUDA(cudaSetDevice(d.index), d);
         BKD_CUDA(cudaGetDeviceProperties(&properties_, d.index), d);
     }
@@ -119,7 +120,7 @@ public:
 
 private:
     cudaDeviceProp properties_{};
-    const std::unique_ptr<Libraries, LibrariesDeleter> libraries_ = make_libraries();
+    const std::unique_ptr<Libraries, LibrariesDeleter> libraries_;
 };
 
 }
@@ -134,7 +135,7 @@ void check_status(cudaError_t status, const char* call, const Device& device) {
                       .try_ = advice_for(status)});
 }
 
-std::unique_ptr<Backend> open(const Device& device, const BackendOptions&) {
+std::unique_ptr<Backend> open(const Device& device, const BackendOptions& options) {
     const int count = visible_devices(device);
     if (device.index >= count)
         throw InputError({.id = 801,
@@ -142,7 +143,7 @@ std::unique_ptr<Backend> open(const Device& device, const BackendOptions&) {
                           .at = "option --device",
                           .why = "there is " + list_of_devices(count),
                           .try_ = "--device cuda:0"});
-    return std::make_unique<CudaBackend>(device);
+    return std::make_unique<CudaBackend>(device, options);
 }
 
 }

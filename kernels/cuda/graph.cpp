@@ -117,7 +117,7 @@ std::vector<Descriptor> ranked(const Descriptor& graph, cudnnBackendHeurMode_t m
 }
 
 // Whether a configuration's engine keeps what library.cpp promises.
-bool is_lawful(const Descriptor& configuration, DType operands, const Device& device) {
+bool is_lawful(const Descriptor& configuration, const ConvolutionCall& call, const Device& device) {
     const Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR, device);
     cudnnBackendDescriptor_t raw = engine.raw();
     std::int64_t count = 0;
@@ -135,7 +135,7 @@ bool is_lawful(const Descriptor& configuration, DType operands, const Device& de
     if (has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) || has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION))
         return false;
     if (has(CUDNN_NUMERICAL_NOTE_FFT) || has(CUDNN_NUMERICAL_NOTE_WINOGRAD)) return false;
-    return operands == DType::bf16 ||
+    return call.operands == DType::bf16 || call.tf32 ||
            !(has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) || has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS));
 }
 
@@ -152,12 +152,14 @@ void check_dnn(cudnnStatus_t status, const char* call, const Device& device) {
                       .try_ = "cuDNN 9.8 or later of one version, first on the loader's path"});
 }
 
-std::unique_ptr<ConvolutionPlan> plan_convolution(cudnnHandle_t handle, const Device& device,
-                                                  const ConvolutionCall& call, std::size_t most_workspace) {
-    Descriptor graph = graph_of(handle, device, call);
-    for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK})
+std::vector<RankedPlan> plan_convolution(cudnnHandle_t handle, const Device& device, const ConvolutionCall& call,
+                                         std::size_t most_workspace, int first_rank, std::size_t most) {
+    std::vector<RankedPlan> plans;
+    int rank = -1;
+    for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
+        const Descriptor graph = graph_of(handle, device, call);
         for (const Descriptor& configuration : ranked(graph, mode, device)) {
-            if (!is_lawful(configuration, call.operands, device)) continue;
+            if (++rank < first_rank || plans.size() == most || !is_lawful(configuration, call, device)) continue;
             Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, device);
             plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, std::vector{handle})
                 .set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
@@ -167,10 +169,11 @@ std::unique_ptr<ConvolutionPlan> plan_convolution(cudnnHandle_t handle, const De
                                                1, &count, &workspace),
                       device);
             if (static_cast<std::size_t>(workspace) > most_workspace) continue;
-            return std::make_unique<ConvolutionPlan>(std::move(graph), std::move(plan),
-                                                     static_cast<std::size_t>(workspace));
+            plans.push_back({rank, std::make_unique<ConvolutionPlan>(graph_of(handle, device, call), std::move(plan),
+                                                                     static_cast<std::size_t>(workspace))});
         }
-    return nullptr;
+    }
+    return plans;
 }
 
 void ConvolutionPlan::execute(cudnnHandle_t handle, const Device& device, void* first, void* second, void* out,

@@ -56,8 +56,13 @@ private:
     std::size_t workspace_;
 };
 
-// Null if no engine computes it in f32, with the same bits every time, within `most_workspace`.
-std::unique_ptr<ConvolutionPlan> plan_convolution(cudnnHandle_t handle, const Device& device,
-                                                  const ConvolutionCall& call, std::size_t most_workspace);
+struct RankedPlan {
+    int rank = 0;  // in cuDNN's two rankings, one behind the other
+    std::unique_ptr<ConvolutionPlan> plan{};
+};
+// The first `most` plans of cuDNN's ranking, from `first_rank` on, that compute in the precision asked for, with the same
+// bits every time, within `most_workspace`.
+std::vector<RankedPlan> plan_convolution(cudnnHandle_t handle, const Device& device, const ConvolutionCall& call,
+                                         std::size_t most_workspace, int first_rank, std::size_t most);
 
 }

@@ -1,14 +1,16 @@
 // cuBLASLt and cuDNN behind library.h. A plan is made once for a shape and kept; finding none is kept too. Choice is by
-// rule, not by timing: the first of the library's ranking that computes in f32, gives the same bits every time and
-// stays within the workspace. cuDNN ranks TF32 first for f32, so a plan is never taken unseen.
+// the table (plan_table.h), else by rule: the first of the library's ranking that computes in f32, gives the same bits
+// every time and stays within the workspace; by timing only where that is asked for. cuDNN ranks TF32 first for f32, so a plan is never taken unseen.
 #include "kernels/cuda/library.h"
 
 #include "kernels/cuda/graph.h"
+#include "kernels/cuda/plan_table.h"
 
 #include <cublasLt.h>
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -75,6 +77,9 @@ void check_product(cublasStatus_t status, const char* call, const Device& device
 
 class Libraries {
 public:
+    explicit Libraries(const BackendOptions& o) : options(o) {
+        if (!o.plans.empty()) plans = PlanTable::read(o.plans);
+    }
     ~Libraries() {
         products.clear();
         convolutions.clear();
@@ -85,10 +90,12 @@ public:
     cudnnHandle_t dnn = nullptr;
     std::map<Key, ProductPlan> products;
     std::map<Key, std::unique_ptr<ConvolutionPlan>> convolutions;  // null: cuDNN has none
+    const BackendOptions options;
+    PlanTable plans;
 };
 
-std::unique_ptr<Libraries, LibrariesDeleter> make_libraries() {
-    return std::unique_ptr<Libraries, LibrariesDeleter>(new Libraries);
+std::unique_ptr<Libraries, LibrariesDeleter> make_libraries(const BackendOptions& options) {
+    return std::unique_ptr<Libraries, LibrariesDeleter>(new Libraries(options));
 }
 void LibrariesDeleter::operator()(Libraries* libraries) const noexcept { delete libraries; }
 
@@ -121,8 +128,11 @@ cublasLtMatrixLayout_t layout(DType type, std::int64_t rows, std::int64_t column
 }
 
 // out^T = op(b)^T op(a)^T: what is row-major here is column-major there, so the operands change places.
-void make_plan(ProductPlan& plan, const Product& p, cublasLtHandle_t lt, const Device& device) {
-    BKD_CUBLAS(cublasLtMatmulDescCreate(&plan.operation, CUBLAS_COMPUTE_32F, CUDA_R_32F), device);
+void make_plan(ProductPlan& plan, const Product& p, const Libraries& libraries, const Device& device) {
+    const bool tf32 = libraries.options.tf32 && p.operands == DType::f32;
+    BKD_CUBLAS(
+        cublasLtMatmulDescCreate(&plan.operation, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
+        device);
     set(plan.operation, CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N, device);
     set(plan.operation, CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, device);
     if (p.bias != nullptr) {
@@ -147,8 +157,8 @@ void make_plan(ProductPlan& plan, const Product& p, cublasLtHandle_t lt, const D
         set(preference, attribute, std::uint32_t{16}, device);
     cublasLtMatmulHeuristicResult_t found{};
     int count = 0;
-    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(lt, plan.operation, plan.b, plan.a, plan.out, plan.out,
-                                                                 preference, 1, &found, &count);
+    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(libraries.lt, plan.operation, plan.b, plan.a, plan.out,
+                                                                 plan.out, preference, 1, &found, &count);
     cublasLtMatmulPreferenceDestroy(preference);
     plan.is_there = status == CUBLAS_STATUS_SUCCESS && count > 0;
     plan.algorithm = found.algo;
@@ -172,7 +182,7 @@ bool library_product(CudaStream& stream, const Product& p) {
                   p.bias != nullptr};
     const auto [at, is_new] = libraries.products.try_emplace(key);
     ProductPlan& plan = at->second;
-    if (is_new) make_plan(plan, p, libraries.lt, stream.device);
+    if (is_new) make_plan(plan, p, libraries, stream.device);
     if (!plan.is_there) return false;
 
     const auto bytes = [&](DType type, std::int64_t count) {
@@ -196,8 +206,84 @@ bool library_product(CudaStream& stream, const Product& p) {
     return true;
 }
 
-bool library_convolution(CudaStream& stream, const ConvolutionCall& call) {
+namespace {
+
+std::string key_of(const ConvolutionCall& call, const Device& device) {
+    cudaDeviceProp properties;
+    BKD_CUDA(cudaGetDeviceProperties(&properties, device.index), device);
+    const std::size_t version = cudnnGetVersion();  // 91900
+    constexpr const char* kinds[] = {"forward", "data", "weight"};
+    const auto extents = [](const Shape& s) { return fmt::format("{} {} {} {}", s[0], s[1], s[2], s[3]); };
+    const ConvolutionGeometry& g = call.geometry;
+    return fmt::format("cudnn {}.{} compute {}.{}: {} {}{}>{} += {} x {} w {} y {} stride {} {} padding {} {}",
+                       version / 10000, version / 100 % 100, properties.major, properties.minor,
+                       kinds[static_cast<std::size_t>(call.kind)], name_of(call.operands), call.tf32 ? " tf32" : "",
+                       name_of(call.result), call.accumulate ? 1 : 0, extents(call.x), extents(call.w), extents(call.y),
+                       g.stride[0], g.stride[1], g.padding[0], g.padding[1]);
+}
+
+// Microseconds of one execution: the least of five after two that warm up. Writes to `out`.
+double time_plan(CudaStream& stream, cudnnHandle_t handle, ConvolutionPlan& plan, void* first, void* second,
+                 void* out) {
+    const Scratch workspace(stream.pool, plan.workspace_bytes());
+    cudaEvent_t began = nullptr, ended = nullptr;
+    BKD_CUDA(cudaEventCreate(&began), stream.device);
+    BKD_CUDA(cudaEventCreate(&ended), stream.device);
+    float least = std::numeric_limits<float>::infinity();
+    for (int i = 0; i < 7; ++i) {
+        BKD_CUDA(cudaEventRecord(began, stream.queue), stream.device);
+        plan.execute(handle, stream.device, first, second, out, workspace.as<void>());
+        BKD_CUDA(cudaEventRecord(ended, stream.queue), stream.device);
+        BKD_CUDA(cudaEventSynchronize(ended), stream.device);
+        float milliseconds = 0;
+        BKD_CUDA(cudaEventElapsedTime(&milliseconds, began, ended), stream.device);
+        if (i >= 2) least = std::min(least, milliseconds);
+    }
+    BKD_CUDA(cudaEventDestroy(began), stream.device);
+    BKD_CUDA(cudaEventDestroy(ended), stream.device);
+    return 1000.0 * least;
+}
+
+// The fastest of cuDNN's lawful plans, noted in the table; null if there is none.
+std::unique_ptr<ConvolutionPlan> tune(CudaStream& stream, const ConvolutionCall& call, const std::string& key,
+                                      std::size_t workspace_limit, std::size_t out_bytes) {
     Libraries& libraries = stream.libraries;
+    std::vector<RankedPlan> plans = plan_convolution(libraries.dnn, stream.device, call, workspace_limit, 0, 64);
+    if (plans.empty()) return nullptr;
+    const Scratch out(stream.pool, out_bytes);
+    BKD_CUDA(cudaMemsetAsync(out.as<void>(), 0, out_bytes, stream.queue), stream.device);
+    std::size_t best = 0;
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        const double microseconds = time_plan(stream, libraries.dnn, *plans[i].plan, const_cast<void*>(call.first),
+                                              const_cast<void*>(call.second), out.as<void>());
+        if (microseconds < least) least = microseconds, best = i;
+    }
+    libraries.plans.add(key, plans[best].rank);
+    libraries.plans.write(libraries.options.plans);
+    return std::move(plans[best].plan);
+}
+
+std::unique_ptr<ConvolutionPlan> choose(CudaStream& stream, const ConvolutionCall& call, std::size_t workspace_limit,
+                                        std::size_t out_bytes) {
+    Libraries& libraries = stream.libraries;
+    const std::string key = key_of(call, stream.device);
+    const std::optional<int> known = libraries.plans.find(key);
+    if (!known && libraries.options.tunes) return tune(stream, call, key, workspace_limit, out_bytes);
+    const auto plans = [&](int first_rank) {
+        return plan_convolution(libraries.dnn, stream.device, call, workspace_limit, first_rank, 1);
+    };
+    std::vector<RankedPlan> found = plans(known.value_or(0));
+    if (known && (found.empty() || found.front().rank != *known)) found = plans(0);  // a table of another library
+    return found.empty() ? nullptr : std::move(found.front().plan);
+}
+
+}
+
+bool library_convolution(CudaStream& stream, const ConvolutionCall& asked) {
+    Libraries& libraries = stream.libraries;
+    ConvolutionCall call = asked;
+    call.tf32 = libraries.options.tf32 && call.operands == DType::f32;
     if (libraries.dnn == nullptr) BKD_CUDNN(cudnnCreate(&libraries.dnn), stream.device);
     BKD_CUDNN(cudnnSetStream(libraries.dnn, stream.queue), stream.device);
     Key key{static_cast<std::int64_t>(call.kind), static_cast<std::int64_t>(call.operands),
@@ -209,13 +295,7 @@ bool library_convolution(CudaStream& stream, const ConvolutionCall& call) {
         key.push_back(call.geometry.padding[i]);
     }
     const auto [at, is_new] = libraries.convolutions.try_emplace(std::move(key));
-    if (is_new) {
-        // As much again as the images hold, for those that outgrow the small limit: strict f32 gradients want it.
-        const std::int64_t images = 4 * (call.x.count() + call.y.count());
-        const std::size_t most = std::max(most_workspace, static_cast<std::size_t>(images));
-        at->second = plan_convolution(libraries.dnn, stream.device, call, most);
-    }
-    if (at->second == nullptr) return false;
+    if (!is_new && at->second == nullptr) return false;
 
     const bool is_forward = call.kind == ConvolutionKind::forward, is_weight = call.kind == ConvolutionKind::weight;
     const Shape& first = is_forward || is_weight ? call.x : call.y;
@@ -227,6 +307,14 @@ bool library_convolution(CudaStream& stream, const ConvolutionCall& call) {
     const Aligned a(stream, call.first, bytes(first, call.operands), true);
     const Aligned b(stream, call.second, bytes(second, call.operands), true);
     const Aligned result(stream, call.out, bytes(out, call.result), call.accumulate);
+    if (is_new) {
+        // As much again as the images hold, for those that outgrow the small limit: strict f32 gradients want it.
+        const std::int64_t images = 4 * (call.x.count() + call.y.count());
+        const std::size_t most = std::max(most_workspace, static_cast<std::size_t>(images));
+        call.first = a.data(), call.second = b.data();
+        at->second = choose(stream, call, most, bytes(out, call.result));
+        if (at->second == nullptr) return false;
+    }
     const Scratch workspace(stream.pool, at->second->workspace_bytes());
     at->second->execute(libraries.dnn, stream.device, a.data(), b.data(), result.data(), workspace.as<void>());
     result.store();

@@ -4,15 +4,16 @@
 //
 // Both get operands at addresses that are multiples of 16 alone: which algorithm runs, and so every bit, depends on
 // shapes and not on addresses. What lies elsewhere is copied first; the engine's tensors never do.
+#include "kernels/backend.h"
 #include "kernels/convolution.h"
 #include "kernels/cuda/stream.h"
 
 namespace bkd::kernels::cuda {
 
 // Empty: a handle is opened at its first use, which takes a quarter of a second.
-std::unique_ptr<Libraries, LibrariesDeleter> make_libraries();
+std::unique_ptr<Libraries, LibrariesDeleter> make_libraries(const BackendOptions& options);
 
-// Row-major out [batch, m, n] = op(a) op(b) + bias [+ out]; products in f32, never in TF32.
+// Row-major out [batch, m, n] = op(a) op(b) + bias [+ out]; products in f32, in TF32 only if BackendOptions asks.
 struct Product {
     const void *a, *b;
     const float* bias;  // [n] or null
@@ -34,6 +35,7 @@ struct ConvolutionCall {
     void* out;
     ConvolutionGeometry geometry;
     bool accumulate;
+    bool tf32 = false;  // set by library_convolution, from BackendOptions
 };
 bool library_convolution(CudaStream& stream, const ConvolutionCall& call);
 

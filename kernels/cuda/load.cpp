@@ -6,6 +6,8 @@
 #include <dlfcn.h>
 #include <fmt/ranges.h>
 
+#include <filesystem>
+
 namespace bkd::kernels::cuda {
 namespace {
 
@@ -43,7 +45,9 @@ std::unique_ptr<Backend> open(const Device& device, const BackendOptions& option
                "a build with WITH_CUDA=ON, or --device cpu");
     void* object = shared_object(path, device);
     auto* const make = reinterpret_cast<OpenFunction*>(symbol(object, open_symbol, device));
-    return std::unique_ptr<Backend>(make(device, options));
+    BackendOptions known = options;
+    if (known.plans.empty()) known.plans = (std::filesystem::path(path).parent_path() / "cuda-plans.txt").string();
+    return std::unique_ptr<Backend>(make(device, known));
 }
 
 // For `bkd doctor`: where the backend was looked for, and what it says itself. A machine without a driver lacks nothing.

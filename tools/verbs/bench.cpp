@@ -98,7 +98,8 @@ int run_bench(const std::vector<std::string>& arguments) {
     StepBenchOptions step;
     std::string method = "ce", dtype = "f32", ops, cases;
     double seconds = 1;
-    bool as_json = false;
+    bool as_json = false, tf32 = false;
+    std::string tune;
     Options options("bench",
                     "Times a training step on synthetic images (step, the default) or single ops at the sizes of a "
                     "ResNet-32 step (ops).",
@@ -113,6 +114,8 @@ int run_bench(const std::vector<std::string>& arguments) {
     options.value("--channels", step.channels, 1, 16, "step: of an image");
     options.value("--classes", step.classes, 2, 100000, "step: of the classifier");
     options.value("--steps", step.steps, 1, 100000, "step: timed steps");
+    options.flag("--tf32", tf32, "step, on a GPU: products of f32 numbers with 10 bits of mantissa");
+    options.value("--tune", tune, "step, on a GPU: times cuDNN's engines and notes the fastest in this file");
     options.value("--op", ops, "ops: names, with * and ?, separated by commas");
     options.value("--case", cases, "ops: cases whose id this regular expression finds");
     options.value("--min-time", seconds, 0.01, 60, "ops: seconds of samples a case");
@@ -126,6 +129,9 @@ int run_bench(const std::vector<std::string>& arguments) {
     step.distils = method == "bkd";
     step.device = machine.chosen_device();
     step.backend = machine.backend();
+    step.backend.tf32 = tf32;
+    step.backend.tunes = !tune.empty();
+    step.backend.plans = tune;
     const StepBench result = bench_step(step);
     if (as_json)
         fmt::print("{}\n", to_json(step, result).dump());

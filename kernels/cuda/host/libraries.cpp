@@ -4,7 +4,7 @@
 namespace bkd::kernels::cuda {
 
 class Libraries {};
-std::unique_ptr<Libraries, LibrariesDeleter> make_libraries() {
+std::unique_ptr<Libraries, LibrariesDeleter> make_libraries(const BackendOptions&) {
     return std::unique_ptr<Libraries, LibrariesDeleter>(new Libraries);
 }
 void LibrariesDeleter::operator()(Libraries* libraries) const noexcept { delete libraries; }
