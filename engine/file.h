@@ -69,6 +69,10 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
 void write_file_atomically(const std::filesystem::path& path, std::string_view text, Overwrite overwrite,
                            std::string_view what = "file", const FileSystem& system = {});
 
+// Refuses beforehand what write_file_atomically would refuse of the place: no such folder, no permission, a folder or,
+// with Overwrite::no, a file of that name. For a result that takes long to compute.
+void check_place(const std::filesystem::path& path, Overwrite overwrite, std::string_view what = "file");
+
 // Deletes the temporary files in `folder` whose writer is dead, or that are older than a day; returns how many.
 int remove_abandoned_temporaries(const std::filesystem::path& folder);
 

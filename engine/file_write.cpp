@@ -114,6 +114,15 @@ const char* fill(const FileSystem& system, Descriptor& file, std::span<const std
     return file.close() != 0 ? "close" : nullptr;
 }
 
+Target target_of(const std::filesystem::path& path, std::string_view what, std::size_t size) {
+    Target target{.folder = path.has_parent_path() ? path.parent_path().string() : ".",
+                  .name = path.filename().string(),
+                  .what = what,
+                  .size = static_cast<std::int64_t>(size)};
+    if (target.name.empty() || target.name == "." || target.name == "..") target.fail(EISDIR, "open", -1);
+    return target;
+}
+
 Target log_target(const std::filesystem::path& path, std::size_t size) {
     return {.folder = path.has_parent_path() ? path.parent_path().string() : ".",
             .name = path.filename().string(),
@@ -151,13 +160,19 @@ pid_t writer_of(std::string_view name) {
 
 }
 
+void check_place(const std::filesystem::path& path, Overwrite overwrite, std::string_view what) {
+    const FileSystem system;
+    const Target target = target_of(path, what, 0);
+    const Descriptor folder(system, open_folder(system, target.folder, target));
+    if (::faccessat(folder.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) target.fail(errno, "faccessat", -1);
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored)) target.fail(EISDIR, "open", -1);
+    if (overwrite == Overwrite::no && std::filesystem::exists(path, ignored)) target.fail(EEXIST, "open", -1);
+}
+
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, Overwrite overwrite,
                            std::string_view what, const FileSystem& system) {
-    Target target{.folder = path.has_parent_path() ? path.parent_path().string() : ".",
-                  .name = path.filename().string(),
-                  .what = what,
-                  .size = static_cast<std::int64_t>(bytes.size())};
-    if (target.name.empty() || target.name == "." || target.name == "..") target.fail(EISDIR, "open", -1);
+    Target target = target_of(path, what, bytes.size());
     const Descriptor folder(system, open_folder(system, target.folder, target));
     std::error_code ignored;
     target.existed = std::filesystem::exists(path, ignored);

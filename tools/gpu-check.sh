@@ -2,6 +2,7 @@
 # Proves and times the CUDA backend on a machine with a GPU: one command, ends by itself within eight minutes.
 #
 #   tools/gpu-check.sh OUT [--only STAGES] [--ops PATTERNS] [--programs FOLDER]
+#   tools/gpu-check.sh OUT --tune        times cuDNN's engines: OUT/cuda-plans.txt; with --only, in front of those stages
 #   tools/gpu-check.sh OUT --peers       more of PyTorch beside it: torch.compile, channels last, TF32
 #   tools/gpu-check.sh OUT --paper       runs of 200 epochs on CIFAR-10-LT; a second call goes on where the first was cut
 #   tools/gpu-check.sh OUT --dry-run     the same script on the CPU in seconds, so that it never breaks where time is dear

@@ -151,6 +151,19 @@ bool Options::parse(const std::vector<std::string>& arguments) {
     return true;
 }
 
+void Options::only_in(const std::string& mode, const std::vector<std::string>& names) {
+    for (const std::string& name : names) modes_.emplace_back(mode, name);
+}
+
+void Options::check_mode(const std::string& mode) const {
+    for (const auto& [of, name] : modes_)
+        if (of != mode && app_->count(name) > 0)
+            throw InputError({.id = 208,
+                              .what = fmt::format("{} has no effect in bkd {} {}", name, verb_, mode),
+                              .at = "option " + name,
+                              .try_ = fmt::format("bkd {} {} {}", verb_, of, name)});
+}
+
 void Options::fail_unknown(const std::vector<std::string>& arguments) const {
     const auto unknown = std::find_if(arguments.begin(), arguments.end(), [&](const std::string& word) {
         return word.starts_with("-") &&

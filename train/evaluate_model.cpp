@@ -2,35 +2,12 @@
 
 #include "data/dataset.h"
 #include "train/model_network.h"
+#include "train/preprocess.h"
 #include "train/stage_rules.h"
 #include "train/weights.h"
 
-#include <cmath>
-
 namespace bkd {
 namespace {
-
-// The file's "mean" or "std" of bkd.preprocess, each at least `low`; empty where it says none.
-std::vector<float> numbers_of(const EvaluateModelOptions& options, const ModelFacts& facts, const char* key,
-                              double low) {
-    const Json* found = facts.preprocess.is_object() ? facts.preprocess.find(key) : nullptr;
-    if (found == nullptr) return {};
-    constexpr double most = 1e6;
-    std::vector<float> numbers;
-    const auto refuse = [&](const std::string& got) {
-        throw InputError({.id = 404,
-                          .what = fmt::format("bkd.preprocess: {} has {}", key, got),
-                          .at = printable(options.model.string()),
-                          .why = fmt::format("it is a list of numbers in {}..{}", low, most)});
-    };
-    if (!found->is_array()) refuse(found->kind());
-    for (const Json& number : found->elements()) {
-        if (!number.is_number()) refuse(number.kind());
-        if (!(number.number() >= low && number.number() <= most)) refuse(fmt::format("{}", number.number()));
-        numbers.push_back(static_cast<float>(number.number()));
-    }
-    return numbers;
-}
 
 std::string data_of(const EvaluateModelOptions& options, const ModelFacts& facts) {
     const Json* told = facts.recipe.is_object() ? facts.recipe.find("data") : nullptr;
@@ -77,26 +54,13 @@ ModelEvaluation evaluate_model(const EvaluateModelOptions& options) {
     check_classes(options, facts, set);
     ModelEvaluation result{.data = set.name, .class_names = set.class_names, .class_counts = facts.class_counts};
 
-    std::vector<float> mean = numbers_of(options, facts, "mean", -1e6),
-                       deviation = numbers_of(options, facts, "std", 1e-6);
-    if (mean.empty()) mean = set.mean, deviation = set.deviation;
-    if (options.mean) mean = *options.mean;
-    if (options.deviation) deviation = *options.deviation;
-    if (mean != set.mean || deviation != set.deviation)
+    const std::string at = options.model.string();
+    Normalisation normalisation = normalisation_of(facts.preprocess, set, at);
+    if (options.mean) normalisation.mean = *options.mean;
+    if (options.deviation) normalisation.deviation = *options.deviation;
+    check_normalisation(normalisation, set, options.mean || options.deviation ? "options --mean, --std" : at);
+    if (normalisation != Normalisation{set.mean, set.deviation})
         result.warnings.push_back(fmt::format("normalisation is not the usual one of {}", set.name));
-    const auto channels = static_cast<std::size_t>(set.channels);
-    if (mean.size() != channels || deviation.size() != channels)
-        throw InputError(
-            {.id = 304,
-             .what = fmt::format("{} means and {} deviations for {} channels", mean.size(), deviation.size(), channels),
-             .at = options.model.string()});
-
-    for (const float d : deviation)
-        if (!(d > 0) || !std::isfinite(d))
-            throw InputError({.id = 304,
-                              .what = fmt::format("a deviation of {} cannot be divided by", d),
-                              .at = options.model.string(),
-                              .try_ = "--std with numbers above 0"});
 
     Runtime runtime(options.device, {.threads = options.threads});
     const Context ctx(runtime);
@@ -112,7 +76,7 @@ ModelEvaluation evaluate_model(const EvaluateModelOptions& options) {
     write_weights(ctx, network->parameters(), stored.weights);
     freeze(*network, BatchNormMode::running);
 
-    const ResidentSplit split(ctx, set, mean, deviation);
+    const ResidentSplit split(ctx, set, normalisation.mean, normalisation.deviation);
     const ShotGroups groups =
         facts.class_counts.empty() ? ShotGroups{} : shot_groups(facts.class_counts, options.groups);
     result.evaluation =

@@ -32,7 +32,7 @@ struct ModelEvaluation {
 };
 
 // InputError E04nn of the file, E0304 for a network or data set that is not there or not told, E0305 where the model's
-// classes are not those of the data.
+// classes or the size of its images are not those of the data, E0203 for a normalisation that fits no channel count.
 ModelEvaluation evaluate_model(const EvaluateModelOptions& options);
 
 }

@@ -4,7 +4,6 @@
 #include "train/model_network.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace bkd {
 namespace {
@@ -25,35 +24,15 @@ std::vector<std::pair<std::string, std::string>> unwrap(SafeTensors& file) {
     return renamed;
 }
 
-void check_normalisation(const ImageSet& set) {
-    const auto channels = static_cast<std::size_t>(set.channels);
-    const auto is_finite = [](float value) { return std::isfinite(value); };
-    if (set.mean.size() != channels || set.deviation.size() != channels)
-        throw InputError({.id = 203,
-                          .what = fmt::format("{} means and {} deviations for the {} channels of {}", set.mean.size(),
-                                              set.deviation.size(), channels, set.name),
-                          .at = "options --mean, --std"});
-    if (!std::ranges::all_of(set.mean, is_finite) || !std::ranges::all_of(set.deviation, is_finite) ||
-        !std::ranges::all_of(set.deviation, [](float value) { return value > 0; }))
-        throw InputError(
-            {.id = 203, .what = "means are finite, deviations finite and above 0", .at = "options --mean, --std"});
-}
-
 void add_data_facts(ModelFacts& facts, const ImportModel& options, ImportedModel& result) {
-    ImageSet set = options.data_root.empty() ? describe_dataset(options.data)
-                                             : open_dataset(options.data, options.data_root, Split::test);
-    if (options.mean) set.mean = *options.mean;
-    if (options.deviation) set.deviation = *options.deviation;
-    if (options.mean || options.deviation) check_normalisation(set);
-    result.mean = set.mean;
-    result.deviation = set.deviation;
+    const ImageSet set = options.data_root.empty() ? describe_dataset(options.data)
+                                                   : open_dataset(options.data, options.data_root, Split::test);
+    Normalisation normalisation{options.mean.value_or(set.mean), options.deviation.value_or(set.deviation)};
+    // The set's own are not checked: a set without images says none.
+    if (options.mean || options.deviation) check_normalisation(normalisation, set, "options --mean, --std");
     facts.classes = set.class_names;
-    facts.preprocess = Json::Object{{"height", set.height},
-                                    {"width", set.width},
-                                    {"channels", set.channels},
-                                    {"mean", Json::array(set.mean)},
-                                    {"std", Json::array(set.deviation)},
-                                    {"resize", "none"}};
+    facts.preprocess = preprocess_facts(set, normalisation);
+    result.normalisation = std::move(normalisation);
 }
 
 void check_classes(const ModelFacts& facts, const NetworkOptions& network, const ImportModel& options) {

@@ -1,6 +1,7 @@
 #pragma once
 // PyTorch's weights as a model file: what the verb `convert` does. Every tensor is held against the network first.
 #include "engine/file.h"
+#include "train/preprocess.h"
 
 #include <optional>
 #include <string>
@@ -24,7 +25,7 @@ struct ImportModel {
 struct ImportedModel {
     std::string network{};
     std::int64_t tensors = 0, parameters = 0;
-    std::vector<float> mean{}, deviation{};                      // written with `data`
+    Normalisation normalisation{};                               // written with `data`
     std::vector<std::pair<std::string, std::string>> renamed{};  // "module.conv1.weight" -> "conv1.weight"
 };
 

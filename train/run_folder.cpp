@@ -94,8 +94,18 @@ Json RunFolder::facts_in(const fs::path& path, const FileSystem& system) {
                           .what = fmt::format("{} is no run folder", printable(path.string())),
                           .at = "option --resume",
                           .why = "it has no run.json"});
-    const std::vector<std::byte> bytes = read_file(path / "run.json", 16 << 20, {}, system);
-    return Json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, (path / "run.json").string());
+    const std::string file = (path / "run.json").string();
+    const std::vector<std::byte> bytes = read_file(file, 16 << 20, {}, system);
+    Json facts = Json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file);
+    const Json* schema = facts.is_object() ? facts.find("schema") : nullptr;
+    if (schema == nullptr || !schema->is_text() || schema->text() != run_schema)
+        throw InputError(
+            {.id = 1006,
+             .what = schema != nullptr && schema->is_text() ? "schema is " + printable(schema->text()) : "no schema",
+             .at = printable(file),
+             .why = fmt::format("this version reads {}", run_schema),
+             .try_ = "the version that made the run"});
+    return facts;
 }
 
 RunFolder RunFolder::open(const fs::path& path, const FileSystem& system) {

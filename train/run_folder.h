@@ -15,6 +15,9 @@
 
 namespace bkd {
 
+// What run.json says it is.
+inline constexpr std::string_view run_schema = "bkd.run/1";
+
 class RunFolder {
 public:
     // mkdir is the claim. A name that the user gave must be free: E1001; else "-2", "-3" ... is appended. `fill` writes
@@ -23,7 +26,7 @@ public:
                             const FileSystem& system, const std::function<void(RunFolder&)>& fill);
     // Locked while the object lives. E1004 if there is no run in it, E1002 if another process works on it.
     static RunFolder open(const std::filesystem::path& path, const FileSystem& system);
-    // run.json of a run that another process may be working on; E1004.
+    // run.json of a run that another process may be working on; E1004, E1006 for one of another schema.
     static Json facts_in(const std::filesystem::path& path, const FileSystem& system);
 
     const std::filesystem::path& path() const { return path_; }

@@ -1,8 +1,8 @@
 #include "train/run_recorder.h"
 
-#include "train/model_network.h"
-
 #include "engine/model_file.h"
+#include "train/model_network.h"
+#include "train/preprocess.h"
 
 #include <fmt/format.h>
 
@@ -175,12 +175,7 @@ void RunRecorder::write_model(StageRun& run, const StageResult& result, const ch
     ModelFacts facts{.network = network_facts(run.context().network().options()),
                      .classes = {},
                      .class_counts = result.class_counts,
-                     .preprocess = Json::Object{{"height", train.height},
-                                                {"width", train.width},
-                                                {"channels", train.channels},
-                                                {"mean", Json::array(run_.data.mean)},
-                                                {"std", Json::array(run_.data.deviation)},
-                                                {"resize", "none"}},
+                     .preprocess = preprocess_facts(train, {run_.data.mean, run_.data.deviation}),
                      .preset = run_.recipe.text("preset"),
                      .recipe = Json::Object{{"method", method_of(run.stage())},
                                             {"stage", run.stage().name},

@@ -150,6 +150,8 @@ void write_failure(RunRecorder& recorder, RunFolder& folder, const std::string& 
     } catch (...) {}
 }
 
+constexpr int cannot_write = 6;  // the exit code
+
 // From `start`, which says that the run begins, to its end, whatever that is.
 RunResult finish(OpenRun& run, RunRecorder& recorder, RunFolder& folder, const Checkpoint* from,
                  const std::function<void()>& start) {
@@ -163,7 +165,11 @@ RunResult finish(OpenRun& run, RunRecorder& recorder, RunFolder& folder, const C
         return {folder.path(), is_done ? RunResult::State::done : RunResult::State::stopped, recorder.summaries()};
     } catch (const InputError& error) {
         write_failure(recorder, folder, error.id(), error.parts().what);
-        throw;
+        InputError::Parts parts = error.parts();
+        if (error.exit_code() != cannot_write) throw;
+        const std::string resume = fmt::format("bkd train --resume {}", printable(folder.path().string()));
+        parts.try_ = parts.try_.empty() ? resume : fmt::format("{}: {}", parts.try_, resume);
+        throw InputError(std::move(parts));
     } catch (const std::bad_alloc&) {
         write_failure(recorder, folder, "E0701", "the machine has no memory left");
         throw;
@@ -174,7 +180,7 @@ RunResult finish(OpenRun& run, RunRecorder& recorder, RunFolder& folder, const C
 }
 
 Json first_facts(const Recipe& recipe, const OpenRun& run, const RunFolder& folder, const RunOptions& options) {
-    return Json::Object{{"schema", "bkd.run/1"},
+    return Json::Object{{"schema", std::string(run_schema)},
                         {"id", random_id()},
                         {"name", folder.path().filename().string()},
                         {"argv", Json::array(options.command)},
@@ -318,6 +324,9 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
 
     change_recipe(folder, facts, recipe);
     facts.set("segments", segment);
+    if (const std::string device = run.runtime().backend->description(); device != facts.at("device").text())
+        recorder.warn(fmt::format("the run began on {}; on {} its last digits may become others",
+                                  printable(facts.at("device").text()), device));
     recorder.run_facts = without(facts, {"error", "end"});
     if (from != nullptr) {
         recorder.go_on_from(*from);

@@ -152,14 +152,13 @@ void check_dnn(cudnnStatus_t status, const char* call, const Device& device) {
                       .try_ = "cuDNN 9.8 or later of one version, first on the loader's path"});
 }
 
-std::vector<RankedPlan> plan_convolution(cudnnHandle_t handle, const Device& device, const ConvolutionCall& call,
-                                         std::size_t most_workspace, int first_rank, std::size_t most) {
-    std::vector<RankedPlan> plans;
+void plan_convolution(cudnnHandle_t handle, const Device& device, const ConvolutionCall& call,
+                      std::size_t most_workspace, int first_rank, const TakePlan& take) {
     int rank = -1;
     for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
         const Descriptor graph = graph_of(handle, device, call);
         for (const Descriptor& configuration : ranked(graph, mode, device)) {
-            if (++rank < first_rank || plans.size() == most || !is_lawful(configuration, call, device)) continue;
+            if (++rank < first_rank || !is_lawful(configuration, call, device)) continue;
             Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, device);
             plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, std::vector{handle})
                 .set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
@@ -169,11 +168,11 @@ std::vector<RankedPlan> plan_convolution(cudnnHandle_t handle, const Device& dev
                                                1, &count, &workspace),
                       device);
             if (static_cast<std::size_t>(workspace) > most_workspace) continue;
-            plans.push_back({rank, std::make_unique<ConvolutionPlan>(graph_of(handle, device, call), std::move(plan),
-                                                                     static_cast<std::size_t>(workspace))});
+            if (!take(rank, std::make_unique<ConvolutionPlan>(graph_of(handle, device, call), std::move(plan),
+                                                              static_cast<std::size_t>(workspace))))
+                return;
         }
     }
-    return plans;
 }
 
 void ConvolutionPlan::execute(cudnnHandle_t handle, const Device& device, void* first, void* second, void* out,

@@ -4,6 +4,8 @@
 
 #include <cudnn.h>
 
+#include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -56,13 +58,11 @@ private:
     std::size_t workspace_;
 };
 
-struct RankedPlan {
-    int rank = 0;  // in cuDNN's two rankings, one behind the other
-    std::unique_ptr<ConvolutionPlan> plan{};
-};
-// The first `most` plans of cuDNN's ranking, from `first_rank` on, that compute in the precision asked for, with the same
-// bits every time, within `most_workspace`.
-std::vector<RankedPlan> plan_convolution(cudnnHandle_t handle, const Device& device, const ConvolutionCall& call,
-                                         std::size_t most_workspace, int first_rank, std::size_t most);
+// Told a plan and its place in cuDNN's two rankings, one behind the other; false: no more are wanted.
+using TakePlan = std::function<bool(int rank, std::unique_ptr<ConvolutionPlan>)>;
+// The plans of cuDNN's ranking, from `first_rank` on, that compute in the precision asked for, with the same bits every
+// time, within `most_workspace`. Making one can take a second: some engines are compiled then.
+void plan_convolution(cudnnHandle_t handle, const Device& device, const ConvolutionCall& call,
+                      std::size_t most_workspace, int first_rank, const TakePlan& take);
 
 }

@@ -1,6 +1,7 @@
 // cuBLASLt and cuDNN behind library.h. A plan is made once for a shape and kept; finding none is kept too. Choice is by
 // the table (plan_table.h), else by rule: the first of the library's ranking that computes in f32, gives the same bits
-// every time and stays within the workspace; by timing only where that is asked for. cuDNN ranks TF32 first for f32, so a plan is never taken unseen.
+// every time and stays within the workspace; by timing only where that is asked for. cuDNN ranks TF32 first for f32, so
+// a plan is never taken unseen.
 #include "kernels/cuda/library.h"
 
 #include "kernels/cuda/graph.h"
@@ -9,6 +10,7 @@
 #include <cublasLt.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -244,24 +246,29 @@ double time_plan(CudaStream& stream, cudnnHandle_t handle, ConvolutionPlan& plan
     return 1000.0 * least;
 }
 
-// The fastest of cuDNN's lawful plans, noted in the table; null if there is none.
+// The fastest of cuDNN's lawful plans, of those found in `patience`, noted in the table; null if there is none.
 std::unique_ptr<ConvolutionPlan> tune(CudaStream& stream, const ConvolutionCall& call, const std::string& key,
                                       std::size_t workspace_limit, std::size_t out_bytes) {
+    constexpr std::chrono::seconds patience{2};
     Libraries& libraries = stream.libraries;
-    std::vector<RankedPlan> plans = plan_convolution(libraries.dnn, stream.device, call, workspace_limit, 0, 64);
-    if (plans.empty()) return nullptr;
     const Scratch out(stream.pool, out_bytes);
     BKD_CUDA(cudaMemsetAsync(out.as<void>(), 0, out_bytes, stream.queue), stream.device);
-    std::size_t best = 0;
+    const auto began = std::chrono::steady_clock::now();
+    std::unique_ptr<ConvolutionPlan> best;
     double least = std::numeric_limits<double>::infinity();
-    for (std::size_t i = 0; i < plans.size(); ++i) {
-        const double microseconds = time_plan(stream, libraries.dnn, *plans[i].plan, const_cast<void*>(call.first),
-                                              const_cast<void*>(call.second), out.as<void>());
-        if (microseconds < least) least = microseconds, best = i;
-    }
-    libraries.plans.add(key, plans[best].rank);
-    libraries.plans.write(libraries.options.plans);
-    return std::move(plans[best].plan);
+    plan_convolution(
+        libraries.dnn, stream.device, call, workspace_limit, 0, [&](int rank, std::unique_ptr<ConvolutionPlan> plan) {
+            const double microseconds = time_plan(stream, libraries.dnn, *plan, const_cast<void*>(call.first),
+                                                  const_cast<void*>(call.second), out.as<void>());
+            if (microseconds < least) {
+                least = microseconds;
+                best = std::move(plan);
+                libraries.plans.add(key, rank);
+            }
+            return std::chrono::steady_clock::now() - began < patience;
+        });
+    if (best != nullptr) libraries.plans.write(libraries.options.plans);
+    return best;
 }
 
 std::unique_ptr<ConvolutionPlan> choose(CudaStream& stream, const ConvolutionCall& call, std::size_t workspace_limit,
@@ -270,12 +277,18 @@ std::unique_ptr<ConvolutionPlan> choose(CudaStream& stream, const ConvolutionCal
     const std::string key = key_of(call, stream.device);
     const std::optional<int> known = libraries.plans.find(key);
     if (!known && libraries.options.tunes) return tune(stream, call, key, workspace_limit, out_bytes);
-    const auto plans = [&](int first_rank) {
-        return plan_convolution(libraries.dnn, stream.device, call, workspace_limit, first_rank, 1);
+    std::unique_ptr<ConvolutionPlan> found;
+    const auto find_from = [&](int first_rank) {
+        plan_convolution(libraries.dnn, stream.device, call, workspace_limit, first_rank,
+                         [&](int rank, std::unique_ptr<ConvolutionPlan> plan) {
+                             // A table may be of another machine's library: then the rule holds.
+                             if (first_rank == 0 || rank == first_rank) found = std::move(plan);
+                             return false;
+                         });
     };
-    std::vector<RankedPlan> found = plans(known.value_or(0));
-    if (known && (found.empty() || found.front().rank != *known)) found = plans(0);  // a table of another library
-    return found.empty() ? nullptr : std::move(found.front().plan);
+    find_from(known.value_or(0));
+    if (found == nullptr && known) find_from(0);
+    return found;
 }
 
 }

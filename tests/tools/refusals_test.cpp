@@ -95,6 +95,10 @@ TEST_CASE("surplus and empty words and values are refused, not ignored") {
                    {"train x --name ''", 2, "error[E0203]: --name must be a text that is not empty, got \"\""},
                    {"eval x --data ''", 2, "error[E0203]"},
                    {"data ls --root ''", 2, "error[E0203]"},
+                   {"data ls --split test", 2, "error[E0208]"},
+                   {"bench --op relu", 2, "error[E0208]: --op has no effect in bkd bench step"},
+                   {"bench ops --steps 3", 2, "  try: bkd bench step --steps\n"},
+                   {"eval x --logits a --predictions a", 2, "error[E0208]"},
                    {"train x --name=", 2, "error[E0203]: --name needs a value"},
                    {"train x --name", 2, "error[E0203]: --name needs a value"},
                    {"train x --seed 1 run.seed=2", 2, "error[E0204]: run.seed is given twice: \"1\" and \"2\""},
@@ -106,6 +110,18 @@ TEST_CASE("surplus and empty words and values are refused, not ignored") {
                    {"bench ops --op nosuch", 2, "error[E0203]: no case of any op passes the filters"},
                    {"train x --seed 1 --seed 2", 2, "error[E0204]: --seed is given twice"},
                });
+}
+
+TEST_CASE("the place of a result is looked at before the work") {
+    const bkd_test::TemporaryFolder folder;
+    folder.write("old", "kept");
+    const std::string here = folder.path().string();
+    check_rows(here, {
+                         {"eval x --predictions " + here + "/old", 6, "error[E0607]"},
+                         {"eval x --logits " + here + "/none/new", 6, "error[E0601]"},
+                         {"eval x --logits " + here, 6, "error[E0604]"},
+                     });
+    CHECK(text_of_file(here + "/old") == "kept");
 }
 
 TEST_CASE("a seed outside its range is a bad option, and says the range") {
@@ -135,7 +151,7 @@ TEST_CASE("a cut needs both its law and its ratio") {
                    {"data stats mnist --ratio 10", 2, "error[E0206]: --ratio needs --imbalance"},
                    {"data stats mnist --subset-seed 1", 2, "error[E0206]: --subset-seed needs --imbalance"},
                    {"data stats mnist --imbalance step", 2, "error[E0206]: --imbalance needs --ratio"},
-                   {"data ls --ratio 10", 2, "error[E0206]"},
+                   {"data ls --ratio 10", 2, "error[E0208]: --ratio has no effect in bkd data ls"},
                    {"convert a b --data-root x", 2, "error[E0206]: --data-root needs --data"},
                });
 }

@@ -138,6 +138,11 @@ TEST_CASE("sizes that are possible but not the file's own take no memory: the te
         write_network(folder, {.name = "resnet8", .channels = 1}, metadata_with("bkd.preprocess", facts));
         CHECK(id_of([&] { evaluate_model(options); }) == "E0404");
     }
+    for (const char* facts : {R"({"height":9})", R"({"channels":3})", R"({"resize":"bilinear"})"}) {
+        CAPTURE(facts);
+        write_network(folder, {.name = "resnet8", .channels = 1}, metadata_with("bkd.preprocess", facts));
+        CHECK(id_of([&] { evaluate_model(options); }) == "E0305");
+    }
     write_network(folder, text_options());
     options.network = "text_cnn";
     options.data = "fashion_mnist";

@@ -284,4 +284,35 @@ TEST_CASE("run.deterministic = strict is refused as long as weight gradients dep
     CHECK(said.find("try: one of: off, run") != std::string::npos);
 }
 
+TEST_CASE("a full disk ends a run with the command that goes on, and no result is lost") {
+    ToyRun toy;
+    REQUIRE(toy.train("bkd", "whole").state == RunResult::State::done);
+    RunOptions options;
+    options.system.rename = [inner = options.system.rename](int directory, const char* from, const char* to) {
+        errno = ENOSPC;
+        return std::string_view(to).starts_with("student-e0001") ? -1 : inner(directory, from, to);
+    };
+    const std::string said = message_of([&] { toy.train("bkd", "full", {}, options); });
+    CAPTURE(said);
+    CHECK(said.find("E0602") != std::string::npos);
+    CHECK(said.find("try: free space, then again: bkd train --resume " + (toy.path() / "full").string()) !=
+          std::string::npos);
+    CHECK(toy.resume("full").state == RunResult::State::done);
+    for (const char* model : {"/models/teacher.last.safetensors", "/models/student.last.safetensors"})
+        CHECK(toy.bytes(std::string("whole") + model) == toy.bytes(std::string("full") + model));
+}
+
+TEST_CASE("a run taken up on another device says so, and one of another schema is refused") {
+    ToyRun toy;
+    toy.train("ce", "run", {}, stop_after(1));
+    RunOptions two;
+    two.threads = 2;
+    Json there = facts(toy, "run");
+    REQUIRE(toy.resume("run", {}, two).state == RunResult::State::done);
+    CHECK(toy.said("warning: the run began on cpu: "));
+    there.set("schema", "bkd.run/9");
+    write_file_atomically(toy.path() / "run/run.json", there.dump(), Overwrite::yes);
+    CHECK(id_of([&] { toy.resume("run"); }) == "E1006");
+}
+
 }

@@ -14,7 +14,7 @@ from machine import Absent, Failed, Machine
 # name, box in seconds, box of a dry run
 STAGES = [("facts", 15, 60), ("build", 110, 5), ("ops", 80, 60), ("tests", 40, 20), ("training", 80, 60), ("bench", 90, 60),
           ("sanitizer", 45, 5), ("profile", 20, 5)]  # 480 s in all
-OTHERS = [("peers", 400, 10), ("paper", 570, 10)]
+OTHERS = [("tune", 240, 20), ("peers", 400, 10), ("paper", 570, 10)]
 
 
 def arguments():
@@ -34,8 +34,9 @@ def arguments():
 
 
 def chosen(options):
-    if options.peers or options.paper:
-        return [s for s in OTHERS if getattr(options, s[0])]
+    others = [s for s in OTHERS if getattr(options, s[0])]
+    if others and not options.only:
+        return others
     if not options.only:
         return STAGES
     picked = []
@@ -44,7 +45,7 @@ def chosen(options):
         if not found:
             sys.exit(f"gpu-check: no stage \"{word}\"; there are {', '.join(s[0] for s in STAGES)}")
         picked += found
-    return picked
+    return others + picked
 
 
 def run_stage(machine, name, box, results):

@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shutil
 
 from machine import Absent, Failed
 
@@ -275,19 +276,28 @@ def is_same_work(ours, theirs, dtype):
     return len(ours) == len(theirs) and all(abs(a - b) <= bound * abs(a) for a, b in zip(ours, theirs))
 
 
-def own_steps(machine, table, dtypes):
-    """Our steps, {(method, dtype): losses}."""
+# By the name of a step's arithmetic: what `bkd bench step` is told, and what peer_torch.py.
+ARITHMETIC = {"f32": ([], "f32:{}"), "tf32": (["--tf32"], "f32:{}:tf32"), "bf16": (["--dtype", "bf16"], "bf16:{}")}
+
+
+def own_step(machine, method, arithmetic, *words):
+    run = machine.run(machine.bkd("bench", "step", "--json", "--device", machine.device, *step_words(machine), "--method", method,
+                                  *ARITHMETIC[arithmetic][0], *words), 120)
+    if run.code != 0:
+        raise Failed(f"bench step: exit code {run.code}: {run.err.strip()[-300:]}")
+    return run.json()
+
+
+def own_steps(machine, table):
+    """Our steps, {(method, arithmetic): losses}."""
     found = {}
     for method in ("ce", "bkd"):
-        for dtype in dtypes:
-            words = ["--dtype", dtype] if len(dtypes) > 1 else []
-            run = machine.run(machine.bkd("bench", "step", "--json", "--device", machine.device, *step_words(machine),
-                                          "--method", method, *words), 60)
-            if run.code != 0:
-                raise Failed(f"bench step: exit code {run.code}: {run.err.strip()[-300:]}")
-            ours = run.json()
-            found[method, dtype] = ours["losses"]
-            row = {"step": f"{method} {dtype}", "program": "bkd", "losses": ours["losses"],
+        for arithmetic in ARITHMETIC:
+            if arithmetic == "tf32" and machine.device != "cuda":
+                continue
+            ours = own_step(machine, method, arithmetic)
+            found[method, arithmetic] = ours["losses"]
+            row = {"step": f"{method} {arithmetic}", "program": "bkd", "losses": ours["losses"],
                    "launches": sum(op["calls"] for op in ours["ops"])}
             table.append({**row, "mode": "eager", "ms": ours["queued_ms"]})
             if ours.get("replayed_ms"):
@@ -295,17 +305,31 @@ def own_steps(machine, table, dtypes):
     return found
 
 
+def tune(machine, found, table):
+    """Times cuDNN's engines for the step's convolutions; the programs find the table beside the backend from then on."""
+    plans = os.path.join(os.path.dirname(machine.program("bkd")), "cuda-plans.txt")
+    for arithmetic in ARITHMETIC if machine.device == "cuda" else ["f32"]:
+        ours = own_step(machine, "ce", arithmetic, "--tune", plans)
+        table.append({"step": f"ce {arithmetic}", "program": "bkd", "ms": ours["queued_ms"], "losses": ours["losses"]})
+    if os.path.exists(plans):
+        shutil.copy(plans, machine.options.out)
+        with open(plans, encoding="utf-8") as lines:
+            found["choices"] = sum(not line.startswith("#") for line in lines)
+
+
 def steps_beside_torch(machine, table, modes):
     """Our step and PyTorch's; a time of other work is void."""
-    ours = own_steps(machine, table, ("f32", "bf16") if machine.knows("bench", "--dtype") else ("f32",))
-    theirs = peer(machine, [f"{method}:{dtype}:{mode}" for method, dtype in ours for mode in modes])
+    ours = own_steps(machine, table)
+    words = {f"{method}:{ARITHMETIC[arithmetic][1].format(mode)}": (method, arithmetic, mode)
+             for method, arithmetic in ours for mode in modes}
+    theirs = peer(machine, list(words))
     void = 0
     for word, result in theirs.items():
-        method, dtype, mode = word.split(":", 2)
-        row = {"step": f"{method} {dtype}", "program": result.get("program", "PyTorch"), "mode": mode,
+        method, arithmetic, mode = words[word]
+        row = {"step": f"{method} {arithmetic}", "program": result.get("program", "PyTorch"), "mode": mode,
                "losses": result.get("losses", result.get("error"))}
         if "losses" in result:
-            good = "tf32" in mode or is_same_work(ours[method, dtype], result["losses"], dtype)
+            good = is_same_work(ours[method, arithmetic], result["losses"], arithmetic)
             void += not good
             row.update({"ms": result["queued_ms"] if good else "void: other losses"})
         table.append(row)
@@ -327,7 +351,7 @@ def bench(machine, found, table):
 
 
 def peers(machine, found, table):
-    more = ["graph", "graph:channels_last", "graph:tf32", "graph:channels_last:tf32", "compile"]
+    more = ["graph", "graph:channels_last", "compile"]
     found["PyTorch"] = steps_beside_torch(machine, table, ["eager"] + ([] if machine.options.dry_run else more))
 
 
@@ -370,4 +394,4 @@ def profile(machine, found, table):
     found["ncu"] = "\n".join(rows) + "\n"
 
 
-FUNCTIONS = {f.__name__: f for f in (facts, build, ops, tests, training, bench, peers, sanitizer, profile)}
+FUNCTIONS = {f.__name__: f for f in (facts, build, ops, tests, training, bench, peers, sanitizer, profile, tune)}

@@ -120,12 +120,17 @@ int run_bench(const std::vector<std::string>& arguments) {
     options.value("--case", cases, "ops: cases whose id this regular expression finds");
     options.value("--min-time", seconds, 0.01, 60, "ops: seconds of samples a case");
     options.flag("--json", as_json, "the result as one JSON document");
+    options.only_in("step", {"--network", "--method", "--batch", "--size", "--channels", "--classes", "--steps",
+                             "--tf32", "--tune"});
+    options.only_in("ops", {"--op", "--case", "--min-time"});
     if (!options.parse(arguments)) return 0;
-    step.dtype = dtype == "bf16" ? DType::bf16 : DType::f32;
-    if (!words.empty() && words[0] == "ops") return bench_ops(machine, ops, cases, step.dtype, seconds, as_json);
-    if (!words.empty() && words[0] != "step")
+    const std::string mode = words.empty() ? "step" : words[0];
+    if (mode != "step" && mode != "ops")
         throw InputError(
-            {.id = 203, .what = fmt::format("bench has no mode \"{}\"", printable(words[0])), .try_ = "step or ops"});
+            {.id = 203, .what = fmt::format("bench has no mode \"{}\"", printable(mode)), .try_ = "step or ops"});
+    options.check_mode(mode);
+    step.dtype = dtype == "bf16" ? DType::bf16 : DType::f32;
+    if (mode == "ops") return bench_ops(machine, ops, cases, step.dtype, seconds, as_json);
     step.distils = method == "bkd";
     step.device = machine.chosen_device();
     step.backend = machine.backend();

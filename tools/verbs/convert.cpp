@@ -50,9 +50,9 @@ int run_convert(const std::vector<std::string>& arguments) {
     const ImportedModel result = import_model(import);
     for (const auto& [from, to] : result.renamed) fmt::print("{} -> {}\n", printable(from), printable(to));
     if (!import.data.empty() && !(import.mean && import.deviation))
-        fmt::print(stderr,
-                   "normalisation from {}: mean {}, std {}; if the model was trained with others: --mean, --std\n",
-                   import.data, fmt::join(result.mean, ","), fmt::join(result.deviation, ","));
+        fmt::print(
+            stderr, "normalisation from {}: mean {}, std {}; if the model was trained with others: --mean, --std\n",
+            import.data, fmt::join(result.normalisation.mean, ","), fmt::join(result.normalisation.deviation, ","));
     fmt::print("{}: {} tensors, {} parameters of {}\n", words[1], result.tensors, result.parameters, result.network);
     return 0;
 }

@@ -82,8 +82,10 @@ int run_data(const std::vector<std::string>& arguments) {
     options.value("--ratio", ratio, 1, 1e9, "largest class / smallest class");
     options.value("--subset-seed", subset_seed, 0, 4294967295, "of the selection");
     options.flag("--json", as_json, "the result as one JSON document");
+    options.only_in("stats", {"--root", "--split", "--imbalance", "--ratio", "--subset-seed"});
     if (!options.parse(arguments)) return 0;
 
+    if (words[0] == "ls") options.check_mode("ls");
     check_cut(imbalance, ratio, subset_seed);
     if (words[0] == "ls" && words.size() == 1) {
         if (as_json)

@@ -43,7 +43,15 @@ int run_eval(const std::vector<std::string>& arguments) {
     options.flag("--json", as_json, "the result as one JSON document");
     if (!options.parse(arguments)) return 0;
 
-    if (!expect.empty()) meets({.top5 = 0.0}, expect);  // refused before the work, not after it
+    // Refused before the work, not after it.
+    if (!expect.empty()) meets({.top5 = 0.0}, expect);
+    for (const std::string& result : {predictions, logits})
+        if (!result.empty()) check_place(result, Overwrite::no);
+    if (!predictions.empty() && predictions == logits)
+        throw InputError({.id = 208,
+                          .what = "--predictions and --logits name one file",
+                          .at = "option --logits",
+                          .try_ = "two names"});
     model.data_root = root;
     model.device = machine.chosen_device();
     model.threads = static_cast<int>(machine.threads);

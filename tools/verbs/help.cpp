@@ -1,9 +1,10 @@
-// bkd help [KEY | recipes | keys]: what a recipe key means, and which recipes are installed. main.cpp, which
-// has the verbs, answers `bkd help VERB`.
+// bkd help [KEY | RECIPE | recipes | keys]: what a recipe key means, which recipes are installed, and one of them.
+// main.cpp, which has the verbs, answers `bkd help VERB`.
 #include "tools/recipe_folders.h"
 #include "train/recipe.h"
 #include "train/schema.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace bkd {
@@ -14,9 +15,9 @@ int run_help(const std::vector<std::string>& arguments) {
                           .what = fmt::format("bkd help takes one word: \"{}\" is too much", printable(arguments[1])),
                           .try_ = "bkd help KEY"});
     const std::string word = arguments.empty() ? "" : arguments[0];
+    const std::vector<std::filesystem::path> folders = recipe_folders();
+    const std::vector<InstalledRecipe> recipes = installed_recipes(folders);
     if (word == "recipes") {
-        const std::vector<std::filesystem::path> folders = recipe_folders();
-        const std::vector<InstalledRecipe> recipes = installed_recipes(folders);
         if (recipes.empty())
             throw InputError({.id = 501,
                               .what = "no recipe is installed",
@@ -25,6 +26,10 @@ int run_help(const std::vector<std::string>& arguments) {
         for (const InstalledRecipe& recipe : recipes) fmt::print("{}\n    {}\n", recipe.name, recipe.about);
     } else if (word == "keys") {
         for (const Key& key : schema()) fmt::print("{:<28} {}\n", key.name, key.doc);
+    } else if (const auto named = std::ranges::find(recipes, word, &InstalledRecipe::name); named != recipes.end()) {
+        fmt::print("{0}: {1}\n\n    bkd inspect {0}    every value of it and where it came from\n"
+                   "    bkd train {0}\n",
+                   named->name, named->about);
     } else {
         fmt::print("{}", key_help(word));
     }
