@@ -1,11 +1,12 @@
 // Batch normalisation on a device, with the residual addition and ReLU in the same pass. Contract:
-// kernels/normalization.h. Three launches each way: partial sums over chunks of rows, the chunks put together, and one
-// pass that applies them.
+// kernels/normalization.h. Two launches each way: partial sums over chunks of rows, which the last block to end puts
+// together, and one pass that applies them. Of many channels, more than a block reads in the time of a launch, a launch
+// between the two puts the chunks together.
 //
 // Statistics need x once. A thread takes its own first value as the origin of its sums, so that the one-pass formula
 // sum d^2 - (sum d)^2 / n loses a few bits at most: the origin is a few deviations from the mean, whatever the mean is.
-// Threads and chunks are then joined by Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for
-// computing sample variances", 1979.
+// Threads are then joined by Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+// variances", 1979; chunks in two passes over their few numbers, first the mean, then the squares around it.
 #include "kernels/normalization.h"
 
 #include "kernels/cuda/reduce.cuh"
@@ -33,12 +34,94 @@ struct Moments {
     }
 };
 
-// Formula   partial mean[j, c] and squares[j, c] over the rows of chunk j
-// Shapes    x [rows, c] f32 bf16; mean, squares [chunks, c] f32
+// A block's threads as columns by lanes, for what is put together from chunks: channels from `first` on, 32 at most.
+struct ChunkBlock {
+    int columns_per_block, lanes;
+    std::int64_t first;
+    __device__ ChunkBlock(std::int64_t c, std::int64_t first_channel)
+        : columns_per_block(c - first_channel < warp_size ? static_cast<int>(c - first_channel) : warp_size),
+          lanes(static_cast<int>(blockDim.x) / columns_per_block),
+          first(first_channel) {}
+    __device__ int column() const { return static_cast<int>(threadIdx.x) % columns_per_block; }
+    __device__ int lane() const { return static_cast<int>(threadIdx.x) / columns_per_block; }
+    __device__ std::int64_t channel() const { return first + column(); }
+};
+
+// What chunk(j, i) gives, summed over the chunks j, i the place of the thread's channel in [chunks, c]: shared[column] is
+// the sum, until the next call.
+template <class Sums, class Chunk>
+__device__ void sum_over_chunks(const ChunkBlock& at, std::int64_t c, int chunks, Sums* shared, const Chunk& chunk) {
+    Sums mine{};
+    if (at.lane() < at.lanes) {
+        std::int64_t i = at.lane() * c + at.channel();
+#pragma unroll 4
+        for (int j = at.lane(); j < chunks; j += at.lanes, i += at.lanes * c) mine.add(chunk(j, i));
+    }
+    __syncthreads();  // the last call's result has been read
+    merge_lanes(at, mine, shared, [](Sums& a, const Sums& b) { a.add(b); });
+    __syncthreads();
+}
+
+// join(first) for every group of channels: by the last block of a launch to come here, if there is a `state`.
+template <class Join>
+__device__ void join_in_last_block(StreamState* state, std::int64_t c, const Join& join) {
+    if (state == nullptr || !is_last_block(state)) return;
+    for (std::int64_t first = 0; first < c; first += warp_size) join(first);
+}
+// The state for a launch that leaves `numbers` of each kind behind, null if another launch should put them together.
+StreamState* joiner(Stream& stream, std::size_t numbers) {
+    constexpr std::size_t read_in_a_launch = 16384;
+    return numbers <= read_in_a_launch ? cuda_stream(stream).state : nullptr;
+}
+
+struct Statistics {
+    float *mean, *rstd;                 // [c]
+    float *running_mean, *running_var;  // [c] or null
+    float eps, momentum;
+};
+
+// Formula   mean, rstd = 1 / sqrt(squares / m + eps) of all rows;  running += momentum (batch - running), whose
+//           variance is squares / (m - 1)
+// Mapping   ChunkBlock
+__device__ void join_moments(const ColumnGrid& grid, std::int64_t first, const float* means, const float* squares,
+                             const Statistics& to) {
+    using Sum = ColumnSums<1>;
+    BKD_SHARED(Sum, shared, [256]);
+    const ChunkBlock at(grid.c, first);
+    const std::int64_t c = at.channel();
+    const int chunks = static_cast<int>(grid.chunks);
+    const auto size = [&](int j) {
+        const std::int64_t begin = j * grid.rows_per_chunk;
+        return static_cast<float>(begin + grid.rows_per_chunk < grid.rows ? grid.rows_per_chunk : grid.rows - begin);
+    };
+    const float m = static_cast<float>(grid.rows), origin = means[c];
+    sum_over_chunks(at, grid.c, chunks, shared,
+                    [&](int j, std::int64_t i) { return Sum{{{size(j) * (means[i] - origin)}}}; });
+    const float mean = origin + shared[at.column()].of[0][0] / m;
+    sum_over_chunks(at, grid.c, chunks, shared, [&](int j, std::int64_t i) {
+        const float apart = means[i] - mean;
+        return Sum{{{squares[i] + size(j) * apart * apart}}};
+    });
+    if (at.lane() != 0) return;
+    const float squared = shared[at.column()].of[0][0];
+    to.mean[c] = mean;
+    to.rstd[c] = 1 / sqrtf(squared / m + to.eps);
+    if (to.running_mean == nullptr) return;
+    to.running_mean[c] += to.momentum * (mean - to.running_mean[c]);
+    to.running_var[c] += to.momentum * (squared / (m - 1) - to.running_var[c]);
+}
+__global__ void __launch_bounds__(256) join_moments_of(ColumnGrid grid, const float* means, const float* squares,
+                                                       Statistics to) {
+    join_moments(grid, std::int64_t{blockIdx.x} * warp_size, means, squares, to);
+}
+
+// Formula   partial mean[j, c] and squares[j, c] over the rows of chunk j; with `joiner`, the statistics of all
+// Shapes    x [rows, c] f32 bf16; means, squares [chunks, c] f32
 // Mapping   ColumnGrid, four rows in flight a thread
 // Bytes     x once
 template <int width, int access, class T>
-__global__ void __launch_bounds__(256) partial_moments(ColumnGrid grid, const T* x, float* mean, float* squares) {
+__global__ void __launch_bounds__(256)
+    partial_moments(ColumnGrid grid, const T* x, float* means, float* squares, StreamState* joiner, Statistics to) {
     using State = Moments<width>;
     BKD_SHARED(State, shared, [256]);
     const std::int64_t column = grid.column<width>(), end = grid.end_row();
@@ -73,53 +156,14 @@ __global__ void __launch_bounds__(256) partial_moments(ColumnGrid grid, const T*
         }
     }
     mine = merge_lanes(grid, mine, shared, [](State& a, const State& b) { a.merge(b); });
-    if (grid.lane() != 0 || column >= grid.c) return;
+    if (grid.lane() == 0 && column < grid.c) {
 #pragma unroll
-    for (int k = 0; k < width; ++k) {
-        mean[blockIdx.y * grid.c + column + k] = mine.mean[k];
-        squares[blockIdx.y * grid.c + column + k] = mine.squares[k];
-    }
-}
-
-// A block of 32 columns by 32 lanes, for what is put together from chunks.
-struct ChunkBlock {
-    int column, lane;
-    __device__ ChunkBlock()
-        : column(static_cast<int>(threadIdx.x) % warp_size), lane(static_cast<int>(threadIdx.x) / warp_size) {}
-    __device__ std::int64_t channel() const { return std::int64_t{blockIdx.x} * warp_size + column; }
-};
-
-// Formula   mean, rstd = 1 / sqrt(squares / m + eps) of all rows;  running += momentum (batch - running), whose
-//           variance is squares / (m - 1)
-// Mapping   ChunkBlock; lanes join every 32nd chunk, then each other
-__global__ void __launch_bounds__(1024)
-    join_moments(const float* means, const float* squares, ColumnGrid grid, int chunks, float* mean, float* rstd,
-                 float* running_mean, float* running_var, float eps, float momentum) {
-    BKD_SHARED(Moments<1>, tile, [warp_size][warp_size + 1]);
-    const ChunkBlock at;
-    Moments<1> mine{};
-    if (at.channel() < grid.c)
-        for (int j = at.lane; j < chunks; j += warp_size) {
-            const std::int64_t first = j * grid.rows_per_chunk, i = j * grid.c + at.channel();
-            const std::int64_t n = first + grid.rows_per_chunk < grid.rows ? grid.rows_per_chunk : grid.rows - first;
-            mine.merge({static_cast<float>(n), {means[i]}, {squares[i]}});
-        }
-    tile[at.lane][at.column] = mine;
-    for (int offset = warp_size / 2; offset > 0; offset /= 2) {
-        __syncthreads();
-        if (at.lane < offset) {
-            mine.merge(tile[at.lane + offset][at.column]);
-            tile[at.lane][at.column] = mine;
+        for (int k = 0; k < width; ++k) {
+            means[blockIdx.y * grid.c + column + k] = mine.mean[k];
+            squares[blockIdx.y * grid.c + column + k] = mine.squares[k];
         }
     }
-    const std::int64_t c = at.channel();
-    if (at.lane != 0 || c >= grid.c) return;
-    const float m = static_cast<float>(grid.rows);
-    mean[c] = mine.mean[0];
-    rstd[c] = 1 / sqrtf(mine.squares[0] / m + eps);
-    if (running_mean == nullptr) return;
-    running_mean[c] += momentum * (mine.mean[0] - running_mean[c]);
-    running_var[c] += momentum * (mine.squares[0] / (m - 1) - running_var[c]);
+    join_in_last_block(joiner, grid.c, [&](std::int64_t first) { join_moments(grid, first, means, squares, to); });
 }
 
 // Formula   y = gamma (x - mean) rstd + beta [+ residual] [then max(., 0)]; is_variance: `spread` holds the variance
@@ -175,12 +219,52 @@ __device__ Floats<width> through_relu(const T* dy, const T* y, std::int64_t i) {
     return g;
 }
 
-// Formula   partial s1[j, c] = sum g, s2[j, c] = sum g (x - mean) over the rows of chunk j
+// What one channel's dx is made of: dx = a (g - b - (x - mean) d)
+struct Coefficients {
+    float *a, *b, *d;  // [c]
+};
+
+struct ChannelGradients {
+    const float *gamma, *spread;  // [c]: rstd, or with is_variance the variance, through which no gradient goes
+    float eps, m;                 // m: rows
+    bool is_variance, adds_gamma, adds_beta;
+    float *dgamma, *dbeta;  // [c] or null
+    Coefficients to;
+};
+
+// Formula   s1, s2 of all chunks;  dgamma = s2 rstd, dbeta = s1 [+ theirs];  a = gamma rstd, b = s1 / m,
+//           d = s2 rstd^2 / m; is_variance: b = d = 0
+// Mapping   ChunkBlock
+__device__ void join_gradients(const float* s1, const float* s2, std::int64_t channels, int chunks, std::int64_t first,
+                               const ChannelGradients& of) {
+    using Pair = ColumnSums<1, 2>;
+    BKD_SHARED(Pair, shared, [256]);
+    const ChunkBlock at(channels, first);
+    const std::int64_t c = at.channel();
+    sum_over_chunks(at, channels, chunks, shared, [&](int, std::int64_t i) { return Pair{{{s1[i]}, {s2[i]}}}; });
+    if (at.lane() != 0) return;
+    const float sum = shared[at.column()].of[0][0];
+    const float rstd = of.is_variance ? 1 / sqrtf(of.spread[c] + of.eps) : of.spread[c];
+    const float gradient = shared[at.column()].of[1][0] * rstd;
+    if (of.dgamma != nullptr) of.dgamma[c] = of.adds_gamma ? of.dgamma[c] + gradient : gradient;
+    if (of.dbeta != nullptr) of.dbeta[c] = of.adds_beta ? of.dbeta[c] + sum : sum;
+    of.to.a[c] = of.gamma[c] * rstd;
+    of.to.b[c] = of.is_variance ? 0.0f : sum / of.m;
+    of.to.d[c] = of.is_variance ? 0.0f : gradient * rstd / of.m;
+}
+__global__ void __launch_bounds__(256)
+    join_gradients_of(const float* s1, const float* s2, std::int64_t c, int chunks, ChannelGradients of) {
+    join_gradients(s1, s2, c, chunks, std::int64_t{blockIdx.x} * warp_size, of);
+}
+
+// Formula   partial s1[j, c] = sum g, s2[j, c] = sum g (x - mean) over the rows of chunk j; with `joiner`, what
+//           join_gradients makes of all
 // Mapping   ColumnGrid, two rows in flight a thread: six loads
 // Bytes     dy, x and y once
 template <int width, int access, class T>
-__global__ void __launch_bounds__(256)
-    partial_gradients(ColumnGrid grid, const T* dy, const T* x, const T* y, const float* mean, float* s1, float* s2) {
+__global__ void __launch_bounds__(256, width > 4 ? 3 : 4)
+    partial_gradients(ColumnGrid grid, const T* dy, const T* x, const T* y, const float* mean, float* s1, float* s2,
+                      StreamState* joiner, ChannelGradients of) {
     using Sums = ColumnSums<width, 2>;
     BKD_SHARED(Sums, shared, [256]);
     const std::int64_t column = grid.column<width>(), end = grid.end_row();
@@ -210,52 +294,16 @@ __global__ void __launch_bounds__(256)
         }
     }
     mine = merge_lanes(grid, mine, shared, [](Sums& a, const Sums& b) { a.add(b); });
-    if (grid.lane() != 0 || column >= grid.c) return;
+    if (grid.lane() == 0 && column < grid.c) {
 #pragma unroll
-    for (int k = 0; k < width; ++k) {
-        s1[blockIdx.y * grid.c + column + k] = mine.of[0][k];
-        s2[blockIdx.y * grid.c + column + k] = mine.of[1][k];
-    }
-}
-
-// What one channel's dx is made of: dx = a (g - b - (x - mean) d)
-struct Coefficients {
-    float *a, *b, *d;  // [c]
-};
-
-// Formula   s1, s2 of all chunks;  dgamma = s2 rstd, dbeta = s1 [+ theirs];  a = gamma rstd, b = s1 / m,
-//           d = s2 rstd^2 / m; through_statistics false: b = d = 0, the statistics take no gradient
-// Mapping   ChunkBlock
-__global__ void __launch_bounds__(1024)
-    join_gradients(const float* s1, const float* s2, std::int64_t c, int chunks, float m, const float* gamma,
-                   const float* spread, float eps, bool is_variance, bool through_statistics, float* dgamma,
-                   bool add_gamma, float* dbeta, bool add_beta, Coefficients to) {
-    using Pair = ColumnSums<1, 2>;
-    BKD_SHARED(Pair, tile, [warp_size][warp_size + 1]);
-    const ChunkBlock at;
-    const std::int64_t channel = at.channel();
-    Pair mine{};
-    if (channel < c)
-        for (int j = at.lane; j < chunks; j += warp_size) {
-            mine.of[0][0] += s1[j * c + channel];
-            mine.of[1][0] += s2[j * c + channel];
-        }
-    tile[at.lane][at.column] = mine;
-    for (int offset = warp_size / 2; offset > 0; offset /= 2) {
-        __syncthreads();
-        if (at.lane < offset) {
-            mine.add(tile[at.lane + offset][at.column]);
-            tile[at.lane][at.column] = mine;
+        for (int k = 0; k < width; ++k) {
+            s1[blockIdx.y * grid.c + column + k] = mine.of[0][k];
+            s2[blockIdx.y * grid.c + column + k] = mine.of[1][k];
         }
     }
-    if (at.lane != 0 || channel >= c) return;
-    const float rstd = is_variance ? 1 / sqrtf(spread[channel] + eps) : spread[channel];
-    const float gradient = mine.of[1][0] * rstd;
-    if (dgamma != nullptr) dgamma[channel] = add_gamma ? dgamma[channel] + gradient : gradient;
-    if (dbeta != nullptr) dbeta[channel] = add_beta ? dbeta[channel] + mine.of[0][0] : mine.of[0][0];
-    to.a[channel] = gamma[channel] * rstd;
-    to.b[channel] = through_statistics ? mine.of[0][0] / m : 0.0f;
-    to.d[channel] = through_statistics ? gradient * rstd / m : 0.0f;
+    join_in_last_block(joiner, grid.c, [&](std::int64_t first) {
+        join_gradients(s1, s2, grid.c, static_cast<int>(grid.chunks), first, of);
+    });
 }
 
 // Formula   dx = a (g - b - (x - mean) d) [+ dx];  dresidual = g [+ dresidual]
@@ -308,14 +356,24 @@ void backward(Stream& stream, const Args& args, const ConstView& mean, const Con
                 const ColumnGrid grid(rows, c, width);
                 const Scratch sums(stream.pool, 2 * grid.chunks * count * sizeof(float));
                 float *s1 = sums.as<float>(), *s2 = s1 + grid.chunks * count;
+                const ChannelGradients of{.gamma = gamma,
+                                          .spread = elements<float>(spread),
+                                          .eps = eps,
+                                          .m = static_cast<float>(rows),
+                                          .is_variance = is_variance,
+                                          .adds_gamma = args.dgamma.accumulate,
+                                          .adds_beta = args.dbeta.accumulate,
+                                          .dgamma = elements<float>(args.dgamma),
+                                          .dbeta = elements<float>(args.dbeta),
+                                          .to = coefficients};
                 const bool wants_sums = !is_variance || args.dgamma || args.dbeta;
+                StreamState* const state = wants_sums ? joiner(stream, grid.chunks * count) : nullptr;
                 if (wants_sums)
                     launch(stream, partial_gradients<width, access, T>, grid.grid(), grid.threads, grid, dy, x, y,
-                           centre, s1, s2);
-                launch(stream, join_gradients, blocks_for(c, warp_size), warp_size * warp_size, s1, s2, c,
-                       wants_sums ? grid.chunks : 0, rows, gamma, elements<float>(spread), eps, is_variance,
-                       !is_variance, elements<float>(args.dgamma), args.dgamma.accumulate, elements<float>(args.dbeta),
-                       args.dbeta.accumulate, coefficients);
+                           centre, s1, s2, state, of);
+                if (state == nullptr)
+                    launch(stream, join_gradients_of, blocks_for(c, warp_size), 256, s1, s2, c,
+                           wants_sums ? grid.chunks : 0, of);
             },
             dy, x, y);
         if (dx == nullptr && dresidual == nullptr) return;
@@ -347,10 +405,17 @@ void Normalization::batch_norm_forward(Stream& stream, const BatchNormForward& a
                 const std::size_t partials = grid.chunks * static_cast<std::size_t>(c);
                 const Scratch memory(stream.pool, 2 * partials * sizeof(float));
                 float *means = memory.as<float>(), *squares = means + partials;
-                launch(stream, partial_moments<width, access, T>, grid.grid(), grid.threads, grid, x, means, squares);
-                launch(stream, join_moments, blocks_for(c, warp_size), warp_size * warp_size, means, squares, grid,
-                       grid.chunks, mean, rstd, elements<float>(args.running_mean), elements<float>(args.running_var),
-                       args.eps, args.momentum);
+                const Statistics to{.mean = mean,
+                                    .rstd = rstd,
+                                    .running_mean = elements<float>(args.running_mean),
+                                    .running_var = elements<float>(args.running_var),
+                                    .eps = static_cast<float>(args.eps),
+                                    .momentum = static_cast<float>(args.momentum)};
+                StreamState* const state = joiner(stream, partials);
+                launch(stream, partial_moments<width, access, T>, grid.grid(), grid.threads, grid, x, means, squares,
+                       state, to);
+                if (state == nullptr)
+                    launch(stream, join_moments_of, blocks_for(c, warp_size), 256, grid, means, squares, to);
             },
             x);
         widest<T>(

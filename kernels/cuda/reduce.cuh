@@ -100,8 +100,8 @@ struct ColumnGrid {
 
 // Merges what the lanes of a block hold for the same columns, as a tree; lane 0 gets the result. `shared` has a place
 // for each of up to 256 threads. merge(a, b): a becomes a and b.
-template <class State, class Merge>
-__device__ State merge_lanes(const ColumnGrid& grid, State mine, State* shared, const Merge& merge) {
+template <class Grid, class State, class Merge>
+__device__ State merge_lanes(const Grid& grid, State mine, State* shared, const Merge& merge) {
     const int slot = static_cast<int>(threadIdx.x), lane = grid.lane();
     shared[slot] = mine;
     int offset = 1;
