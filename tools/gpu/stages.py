@@ -339,6 +339,7 @@ def steps_beside_torch(machine, table, modes):
 
 
 def bench(machine, found, table):
+    found["PyTorch"] = steps_beside_torch(machine, table, ["eager"] if machine.options.dry_run else ["eager", "graph"])
     if machine.device == "cuda":
         try:
             found["kernels"] = machine.run([machine.program("cuda_bench")], 45).out
@@ -347,7 +348,6 @@ def bench(machine, found, table):
         if machine.options.ops:
             words = ["--op", machine.options.ops, "--device", "cuda"]
             found["ops"] = machine.run(machine.bkd("bench", "ops", *words), 20).out
-    found["PyTorch"] = steps_beside_torch(machine, table, ["eager"] if machine.options.dry_run else ["eager", "graph"])
 
 
 def peers(machine, found, table):
