@@ -1,7 +1,9 @@
-// Convolutions on a device. Contract: kernels/convolution.h. cuDNN's where it has a plan (library.h); the kernels here
-// are what runs where it has none: plain sums in a fixed order, correct for every geometry, not made for speed.
+// Convolutions on a device. Contract: kernels/convolution.h. Weight gradients of 3 x 3 filters are our own
+// (convolution_weight.h), the rest cuDNN's where it has a plan (library.h); the kernels here are what runs where there is
+// neither: plain sums in a fixed order, correct for every geometry, not made for speed.
 #include "kernels/convolution.h"
 
+#include "kernels/cuda/convolution_weight.h"
 #include "kernels/cuda/library.h"
 #include "kernels/cuda/map.cuh"
 #include "kernels/cuda/reduce.cuh"
@@ -147,6 +149,7 @@ void Convolution::conv2d_backward_data(Stream& stream, const Conv2dBackwardData&
 void Convolution::conv2d_backward_weight(Stream& stream, const Conv2dBackwardWeight& args) const {
     const View& dw = args.dw.view;
     if (dw.count() == 0) return;
+    if (tiled_weight_gradient(stream, args, allows_tf32(cuda_stream(stream)))) return;
     if (args.dy.count() > 0 &&
         library_convolution(cuda_stream(stream),
                             {ConvolutionKind::weight, args.x.shape, dw.shape, args.dy.shape, args.x.dtype, dw.dtype,

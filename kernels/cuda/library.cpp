@@ -334,4 +334,6 @@ bool library_convolution(CudaStream& stream, const ConvolutionCall& asked) {
     return true;
 }
 
+bool allows_tf32(const CudaStream& stream) { return stream.libraries.options.tf32; }
+
 }

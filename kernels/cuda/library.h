@@ -39,4 +39,7 @@ struct ConvolutionCall {
 };
 bool library_convolution(CudaStream& stream, const ConvolutionCall& call);
 
+// Whether products of f32 operands may be rounded to TF32.
+bool allows_tf32(const CudaStream& stream);
+
 }

@@ -3,12 +3,16 @@
 
 namespace bkd::kernels::cuda {
 
-class Libraries {};
-std::unique_ptr<Libraries, LibrariesDeleter> make_libraries(const BackendOptions&) {
-    return std::unique_ptr<Libraries, LibrariesDeleter>(new Libraries);
+class Libraries {
+public:
+    const bool tf32;
+};
+std::unique_ptr<Libraries, LibrariesDeleter> make_libraries(const BackendOptions& options) {
+    return std::unique_ptr<Libraries, LibrariesDeleter>(new Libraries{options.tf32});
 }
 void LibrariesDeleter::operator()(Libraries* libraries) const noexcept { delete libraries; }
 bool library_product(CudaStream&, const Product&) { return false; }
 bool library_convolution(CudaStream&, const ConvolutionCall&) { return false; }
+bool allows_tf32(const CudaStream& stream) { return stream.libraries.tf32; }
 
 }

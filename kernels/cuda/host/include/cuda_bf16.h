@@ -1,5 +1,5 @@
 #pragma once
-// The two functions of the toolkit's cuda_bf16.h that kernels/cuda uses.
+// The functions of the toolkit's cuda_bf16.h that kernels/cuda uses.
 #include <cstdint>
 #include <cstring>
 
@@ -16,3 +16,4 @@ inline __nv_bfloat16 __float2bfloat16_rn(float x) {
     return {static_cast<std::uint16_t>(bits >> 16)};
 }
 inline std::uint16_t __bfloat16_as_ushort(__nv_bfloat16 x) { return x.bits; }
+inline __nv_bfloat16 __ushort_as_bfloat16(std::uint16_t bits) { return {bits}; }

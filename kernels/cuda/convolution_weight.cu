@@ -1,0 +1,246 @@
+// Weight gradients of 3 x 3 convolutions on a device: dw = sum over output pixels of dy^T x, a matrix product of few rows and
+// columns and a very long sum. Contract: kernels/convolution.h.
+//
+// A block takes 16 input channels, up to 64 output channels, all 9 taps, and a share of the output rows: so dy and x are read
+// about once, and a value in shared memory serves 9 x 16 products. Its partial sums go to memory; a second launch adds the
+// shares in a fixed order.
+#include "kernels/cuda/convolution_weight.h"
+
+#include "kernels/cuda/reduce.cuh"
+#include "kernels/cuda/tile_math.cuh"
+
+namespace bkd::kernels::cuda {
+namespace {
+
+constexpr int warps = 4, block_threads = warps * warp_size;
+
+// How the output is shared out. A strip is `pixels` output pixels that a block holds at once: `columns` neighbours of one
+// row, of `images` images, image by image innermost: so the x of a strip's neighbour to the right is the same rows of
+// shared memory, `images` further down.
+struct Strips {
+    int n, h, w, c, p, q, k;
+    int stride_h, padding_h, padding_w;
+    int columns_log = 0, images_log = 0;
+    int column_strips = 0, bands = 0, rows_per_band = 0;  // a band: rows that a block walks down
+    int items = 0, items_per_chunk = 0;                   // an item: images, strip, band
+
+    int chunks() const { return (items + items_per_chunk - 1) / items_per_chunk; }
+};
+
+// x of a strip: 3 rows; of each, the even columns before the odd ones if the stride is 2.
+template <int pixels, int stride>
+struct StripLayout {
+    static constexpr int least_columns = 4;
+    // Columns of x behind `columns` of y, of one parity, are columns + extra.
+    static constexpr int extra = stride == 1 ? 2 : 1;
+    static constexpr int row_rows = stride * (pixels + extra * (pixels / least_columns));  // shared rows an image row takes
+};
+
+// Fragments are read from addresses that are multiples of 32 bytes.
+template <class T, int count>
+struct alignas(32) SharedArray {
+    T at[count];
+};
+
+__device__ int smaller(int a, int b) { return a < b ? a : b; }
+
+// As they lie in shared memory.
+template <class Math, class T, int n>
+__device__ Vec<typename Math::Stored, n> stored(const Vec<T, n>& values) {
+    Vec<typename Math::Stored, n> to;
+#pragma unroll
+    for (int k = 0; k < n; ++k) to.at[k] = Math::stored(values.at[k]);
+    return to;
+}
+
+// Formula   partial[chunk, k, tap, c] = sum over the chunk's n, p, q of dy[n,p,q,k] x[n, p sh - ph + r, q sw - pw + s, c]
+// Shapes    x [n, h, w, c], dy [n, p, q, k] f32 bf16; partial [chunks, k, 9, c] f32
+// Mapping   blockIdx.x: 16 input channels and `outs` tiles of output channels; blockIdx.y: chunk. A warp: one tile of
+//           output channels, every (warps / outs)-th step of a strip
+// Bytes     x times output channels / (16 outs), dy times input channels / 16, from the second cache but for the first
+template <class Math, class T, int outs, int pixels, int stride, int access>
+__global__ void __launch_bounds__(block_threads)
+    weight_tiles(Strips g, int in_tiles, const T* x, const T* dy, float* partial) {
+    using Stored = typename Math::Stored;
+    using Layout = StripLayout<pixels, stride>;
+    constexpr int x_width = tile + Math::pad, dy_width = outs * tile + Math::pad, splits = warps / outs;
+    using XRows = SharedArray<Stored, 3 * Layout::row_rows * x_width>;
+    using DyRows = SharedArray<Stored, pixels * dy_width>;
+    using Sums = SharedArray<float, warps * tile * tile>;
+    BKD_SHARED(XRows, x_rows);
+    BKD_SHARED(DyRows, dy_rows);
+    BKD_SHARED(Sums, sums);
+    const int thread = static_cast<int>(threadIdx.x), warp = thread / warp_size;
+    const int first_in = static_cast<int>(blockIdx.x) % in_tiles * tile,
+              first_out = static_cast<int>(blockIdx.x) / in_tiles * outs * tile;
+    const int images = 1 << g.images_log, columns = 1 << g.columns_log;
+    const int row_rows = stride * (pixels + Layout::extra * images);  // of this strip's shape
+
+    Math mine;
+    mine.clear();
+    const int first_item = static_cast<int>(blockIdx.y) * g.items_per_chunk;
+    const int end_item = smaller(first_item + g.items_per_chunk, g.items);
+    for (int item = first_item; item < end_item; ++item) {
+        const int band = item % g.bands, strip = item / g.bands % g.column_strips,
+                  first_image = item / g.bands / g.column_strips << g.images_log;
+        const int first_column = strip << g.columns_log, first_x = first_column * stride - g.padding_w;
+        const int first_row = band * g.rows_per_band, end_row = smaller(first_row + g.rows_per_band, g.p);
+        int loaded = first_row * g.stride_h - g.padding_h;  // rows of x before it are there, as far as they are needed
+        for (int row = first_row; row < end_row; ++row) {
+            const int top = row * g.stride_h - g.padding_h;
+            __syncthreads();  // the last strip has been used
+            // Row i of x lies in place (i + 3 ph) mod 3: of three rows, those that the next strip shares stay.
+            for (int i = loaded > top ? loaded : top; i < top + 3; ++i) {
+                Stored* const place = x_rows.at + (i + 3 * g.padding_h) % 3 * row_rows * x_width;
+                const int wanted = ((columns - 1) * stride + 3) << g.images_log;
+                constexpr int parts = tile / access;
+                for (int at = thread; at < wanted * parts; at += block_threads) {
+                    const int part = at % parts, pixel = at / parts;
+                    const int image = pixel & (images - 1), column = pixel >> g.images_log;
+                    const int from_n = first_image + image, from_column = first_x + column, channel = first_in + part * access;
+                    Vec<T, access> values{};
+                    if (from_n < g.n && i >= 0 && i < g.h && from_column >= 0 && from_column < g.w && channel < g.c)
+                        values = load<access>(x + ((std::int64_t{from_n} * g.h + i) * g.w + from_column) * g.c + channel);
+                    const int line = column % stride * (row_rows / stride) + (column / stride << g.images_log) + image;
+                    store(place + line * x_width + part * access, stored<Math>(values));
+                }
+            }
+            loaded = top + 3;
+            constexpr int parts = outs * tile / access;
+            for (int at = thread; at < pixels * parts; at += block_threads) {
+                const int part = at % parts, pixel = at / parts;
+                const int from_n = first_image + (pixel & (images - 1)), column = first_column + (pixel >> g.images_log);
+                const int channel = first_out + part * access;
+                Vec<T, access> values{};
+                if (from_n < g.n && column < g.q && channel < g.k)
+                    values = load<access>(dy + ((std::int64_t{from_n} * g.p + row) * g.q + column) * g.k + channel);
+                store(dy_rows.at + pixel * dy_width + part * access, stored<Math>(values));
+            }
+            __syncthreads();
+            int line_of_row[3], line_of_column[3];
+#pragma unroll
+            for (int i = 0; i < 3; ++i) {
+                line_of_row[i] = (top + i + 3 * g.padding_h) % 3 * row_rows;
+                line_of_column[i] = i % stride * (row_rows / stride) + (i / stride << g.images_log);
+            }
+            for (int first = warp / outs * Math::step; first < pixels; first += splits * Math::step)
+                mine.add(
+                    dy_rows.at + first * dy_width + warp % outs * tile, dy_width,
+                    [&](int tap) { return x_rows.at + (line_of_row[tap / 3] + line_of_column[tap % 3] + first) * x_width; },
+                    x_width);
+        }
+    }
+    // The warps of one tile are added here, a tap at a time.
+#pragma unroll
+    for (int tap = 0; tap < taps; ++tap) {
+        __syncthreads();
+        mine.put(tap, sums.at + warp * tile * tile);
+        __syncthreads();
+        for (int at = thread; at < outs * tile * tile; at += block_threads) {
+            const int in = first_in + at % tile, out = first_out + at / tile;
+            float sum = sums.at[at];
+#pragma unroll
+            for (int split = 1; split < splits; ++split) sum += sums.at[split * outs * tile * tile + at];
+            if (in < g.c && out < g.k)
+                partial[((std::int64_t{blockIdx.y} * g.k + out) * taps + tap) * g.c + in] = sum;
+        }
+    }
+}
+
+int log2_up(std::int64_t x) {
+    int log = 0;
+    while ((std::int64_t{1} << log) < x) ++log;
+    return log;
+}
+
+// `channel_blocks`: blocks that share a strip.
+Strips share_out(const Conv2dBackwardWeight& args, int pixels, std::int64_t channel_blocks) {
+    const ConstView &x = args.x, &dy = args.dy;
+    const auto narrow = [](std::int64_t extent) { return static_cast<int>(extent); };
+    const auto parts = [](std::int64_t whole, std::int64_t part) { return (whole + part - 1) / part; };
+    Strips g{.n = narrow(x.dim(0)),
+             .h = narrow(x.dim(1)),
+             .w = narrow(x.dim(2)),
+             .c = narrow(x.dim(3)),
+             .p = narrow(dy.dim(1)),
+             .q = narrow(dy.dim(2)),
+             .k = narrow(dy.dim(3)),
+             .stride_h = narrow(args.geometry.stride[0]),
+             .padding_h = narrow(args.geometry.padding[0]),
+             .padding_w = narrow(args.geometry.padding[1])};
+    // As wide as a row of the output, 32 columns at most, and filled up with images. Two at least: pairs of rows in shared
+    // memory keep the alignment that fragments ask for.
+    g.columns_log = std::clamp(log2_up(g.q), 2, std::min(5, log2_up(pixels) - 1));
+    g.images_log = log2_up(pixels) - g.columns_log;
+    g.column_strips = narrow(parts(g.q, 1 << g.columns_log));
+    const std::int64_t strips = parts(g.n, 1 << g.images_log) * g.column_strips;
+    // Chunks from the shape alone, so that every device adds in the same order; about 256 blocks fill the large ones.
+    constexpr std::int64_t blocks_wanted = 256;
+    const std::int64_t chunks_wanted = std::max<std::int64_t>(1, blocks_wanted / channel_blocks);
+    g.rows_per_band = narrow(parts(g.p, std::clamp<std::int64_t>(chunks_wanted / strips, 1, g.p)));
+    g.bands = narrow(parts(g.p, g.rows_per_band));
+    BKD_CHECK(strips * g.bands < std::numeric_limits<int>::max(), "{} strips", strips);
+    g.items = narrow(strips * g.bands);
+    g.items_per_chunk = narrow(parts(g.items, chunks_wanted));
+    return g;
+}
+
+template <class Math, class T, int outs, int pixels, int stride>
+void run(Stream& stream, const Conv2dBackwardWeight& args) {
+    const View& dw = args.dw.view;
+    const std::int64_t c = args.x.dim(3), k = args.dy.dim(3);
+    const int in_tiles = static_cast<int>((c + tile - 1) / tile);
+    const std::int64_t channel_blocks = in_tiles * ((k + outs * tile - 1) / (outs * tile));
+    const Strips g = share_out(args, pixels, channel_blocks);
+    const Scratch partial(stream.pool, static_cast<std::size_t>(g.chunks() * dw.count()) * sizeof(float));
+    constexpr int width = full_width<T>;
+    const auto *x = elements<T>(args.x), *dy = elements<T>(args.dy);
+    const bool is_wide = c % width == 0 && k % width == 0 && are_aligned(16, x, dy);
+    const auto kernel = is_wide ? weight_tiles<Math, T, outs, pixels, stride, width>
+                                : weight_tiles<Math, T, outs, pixels, stride, 1>;
+    const dim3 grid(static_cast<unsigned>(channel_blocks), static_cast<unsigned>(g.chunks()));
+    launch(stream, kernel, grid, block_threads, g, in_tiles, x, dy, partial.as<float>());
+    sum_chunks(stream, partial.as<float>(), g.chunks(), dw.count(), elements<float>(args.dw), 1.0f, args.dw.accumulate);
+}
+
+template <class Math, class T, int stride>
+void run_for_channels(Stream& stream, const Conv2dBackwardWeight& args) {
+    // f32 strips of stride 2 are shorter: 48 KiB of shared memory hold no more.
+    constexpr int pixels = sizeof(T) == 4 && stride == 2 ? 32 : 64;
+    const std::int64_t k = args.dy.dim(3);
+    if (k <= tile)
+        run<Math, T, 1, pixels, stride>(stream, args);
+    else if (k <= 2 * tile)
+        run<Math, T, 2, pixels, stride>(stream, args);
+    else
+        run<Math, T, 4, pixels, stride>(stream, args);
+}
+
+template <class Math, class T>
+void run_for_stride(Stream& stream, const Conv2dBackwardWeight& args) {
+    if (args.geometry.stride[1] == 1)
+        run_for_channels<Math, T, 1>(stream, args);
+    else
+        run_for_channels<Math, T, 2>(stream, args);
+}
+
+}
+
+bool tiled_weight_gradient(Stream& stream, const Conv2dBackwardWeight& args, bool tf32) {
+    const Shape& w = args.dw.view.shape;
+    const std::int64_t most = std::numeric_limits<int>::max() / 8;
+    for (const Shape& shape : {args.x.shape, args.dy.shape})
+        for (int i = 0; i < 4; ++i)
+            if (shape[i] > most) return false;
+    if (w[1] != 3 || w[2] != 3 || args.geometry.groups != 1 || args.geometry.stride[1] > 2 || args.dy.count() == 0)
+        return false;
+    if (args.x.dtype == DType::bf16)
+        run_for_stride<Bf16Tile, Bf16>(stream, args);
+    else if (tf32)
+        run_for_stride<Tf32Tile, float>(stream, args);
+    else
+        run_for_stride<F32Tile, float>(stream, args);
+    return true;
+}
+
+}
