@@ -83,6 +83,7 @@ for file in bkd libbkd_cuda.so cuda_bench test_gpu; do
     at=$(find "$build" -name $file -type f | head -n 1)
     [ -z "$at" ] || strip --strip-unneeded -o $pack/bin/$file "$at"
 done
+cp kernels/cuda/plans.txt $pack/bin/cuda-plans.txt
 # The compiler's own libraries come along: the folder of the program is searched first.
 for file in libstdc++.so.6 libgcc_s.so.1 libgomp.so.1; do
     cp -L "$(g++ -print-file-name=$file)" $pack/bin/
