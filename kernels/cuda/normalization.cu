@@ -54,7 +54,7 @@ __device__ void sum_over_chunks(const ChunkBlock& at, std::int64_t c, int chunks
     Sums mine{};
     if (at.lane() < at.lanes) {
         std::int64_t i = at.lane() * c + at.channel();
-#pragma unroll 4
+#pragma unroll 8
         for (int j = at.lane(); j < chunks; j += at.lanes, i += at.lanes * c) mine.add(chunk(j, i));
     }
     __syncthreads();  // the last call's result has been read
@@ -85,8 +85,8 @@ struct Statistics {
 // Mapping   ChunkBlock
 __device__ void join_moments(const ColumnGrid& grid, std::int64_t first, const float* means, const float* squares,
                              const Statistics& to) {
-    using Sum = ColumnSums<1>;
-    BKD_SHARED(Sum, shared, [256]);
+    using Pair = ColumnSums<1, 2>;
+    BKD_SHARED(Pair, shared, [256]);
     const ChunkBlock at(grid.c, first);
     const std::int64_t c = at.channel();
     const int chunks = static_cast<int>(grid.chunks);
@@ -95,22 +95,23 @@ __device__ void join_moments(const ColumnGrid& grid, std::int64_t first, const f
         return static_cast<float>(begin + grid.rows_per_chunk < grid.rows ? grid.rows_per_chunk : grid.rows - begin);
     };
     const float m = static_cast<float>(grid.rows), origin = means[c];
-    sum_over_chunks(at, grid.c, chunks, shared,
-                    [&](int j, std::int64_t i) { return Sum{{{size(j) * (means[i] - origin)}}}; });
-    const float mean = origin + shared[at.column()].of[0][0] / m;
+    sum_over_chunks(at, grid.c, chunks, shared, [&](int j, std::int64_t i) {
+        return Pair{{{size(j) * (means[i] - origin)}, {squares[i]}}};
+    });
+    const float mean = origin + shared[at.column()].of[0][0] / m, within = shared[at.column()].of[1][0];
     sum_over_chunks(at, grid.c, chunks, shared, [&](int j, std::int64_t i) {
         const float apart = means[i] - mean;
-        return Sum{{{squares[i] + size(j) * apart * apart}}};
+        return Pair{{{size(j) * apart * apart}, {0}}};
     });
     if (at.lane() != 0) return;
-    const float squared = shared[at.column()].of[0][0];
+    const float squared = within + shared[at.column()].of[0][0];
     to.mean[c] = mean;
     to.rstd[c] = 1 / sqrtf(squared / m + to.eps);
     if (to.running_mean == nullptr) return;
     to.running_mean[c] += to.momentum * (mean - to.running_mean[c]);
     to.running_var[c] += to.momentum * (squared / (m - 1) - to.running_var[c]);
 }
-__global__ void __launch_bounds__(256) join_moments_of(ColumnGrid grid, const float* means, const float* squares,
+__global__ void __launch_bounds__(256, 4) join_moments_of(ColumnGrid grid, const float* means, const float* squares,
                                                        Statistics to) {
     join_moments(grid, std::int64_t{blockIdx.x} * warp_size, means, squares, to);
 }
@@ -380,7 +381,7 @@ void backward(Stream& stream, const Args& args, const ConstView& mean, const Con
         widest<T>(
             c,
             [&]<int width>(Width<width>) {
-                const ColumnGrid grid(rows, c, width);
+                const ColumnGrid grid = ColumnGrid::of_pass(rows, c, width);
                 launch(stream, apply_gradients<width, T>, grid.grid(), grid.threads, grid, dy, x, y, centre,
                        coefficients, dx, args.dx.accumulate, dresidual, args.dresidual.accumulate);
             },
@@ -421,7 +422,7 @@ void Normalization::batch_norm_forward(Stream& stream, const BatchNormForward& a
         widest<T>(
             c,
             [&]<int width>(Width<width>) {
-                const ColumnGrid grid(rows, c, width);
+                const ColumnGrid grid = ColumnGrid::of_pass(rows, c, width);
                 launch(stream, apply<false, width, T>, grid.grid(), grid.threads, grid, x, residual, y, gamma, beta,
                        mean, rstd, args.eps, args.relu);
             },
@@ -440,7 +441,7 @@ void Normalization::batch_norm_inference(Stream& stream, const BatchNormInferenc
         widest<T>(
             c,
             [&]<int width>(Width<width>) {
-                const ColumnGrid grid(rows, c, width);
+                const ColumnGrid grid = ColumnGrid::of_pass(rows, c, width);
                 launch(stream, apply<true, width, T>, grid.grid(), grid.threads, grid, x, residual, y, gamma, beta,
                        mean, variance, args.eps, args.relu);
             },

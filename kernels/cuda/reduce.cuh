@@ -66,9 +66,16 @@ struct ColumnGrid {
     int columns_per_block = 1, lanes = 1, threads = 1;
     unsigned column_blocks = 0, chunks = 0;
 
-    // Chunks from the shape alone: 8 rows a thread and 64 rows at least, so that what a chunk leaves behind is a
-    // twentieth of what it read; 1024 blocks at most.
-    ColumnGrid(std::int64_t row_count, std::int64_t column_count, int width, std::int64_t most_blocks = 1024)
+    // For sums. Chunks from the shape alone: 4 rows a thread and 64 rows at least, so that what a chunk leaves behind is
+    // small beside what it read and the tensors of a small network still fill a device; 1024 blocks at most.
+    ColumnGrid(std::int64_t row_count, std::int64_t column_count, int width)
+        : ColumnGrid(row_count, column_count, width, 4, 64, 1024) {}
+    // For passes that leave nothing behind: two rows a thread, more in blocks beyond 8192.
+    static ColumnGrid of_pass(std::int64_t row_count, std::int64_t column_count, int width) {
+        return ColumnGrid(row_count, column_count, width, 2, 1, 8192);
+    }
+    ColumnGrid(std::int64_t row_count, std::int64_t column_count, int width, std::int64_t rows_per_thread,
+               std::int64_t least_rows, std::int64_t most_blocks)
         : rows(row_count), c(column_count) {
         constexpr std::int64_t most = 256;
         const std::int64_t columns = c / width;
@@ -77,7 +84,7 @@ struct ColumnGrid {
         columns_per_block = static_cast<int>((columns + column_blocks - 1) / column_blocks);
         lanes = std::max(1, static_cast<int>(most) / columns_per_block);
         threads = (columns_per_block * lanes + warp_size - 1) / warp_size * warp_size;
-        rows_per_chunk = std::max<std::int64_t>(8 * lanes, 64);
+        rows_per_chunk = std::max(rows_per_thread * lanes, least_rows);
         const std::int64_t allowed = std::max<std::int64_t>(1, most_blocks / column_blocks);
         if ((rows + rows_per_chunk - 1) / rows_per_chunk > allowed) rows_per_chunk = (rows + allowed - 1) / allowed;
         chunks = std::max(1u, blocks_for(rows, rows_per_chunk));
