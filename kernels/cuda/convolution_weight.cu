@@ -174,9 +174,11 @@ Strips share_out(const Conv2dBackwardWeight& args, int pixels, std::int64_t chan
     g.images_log = log2_up(pixels) - g.columns_log;
     g.column_strips = narrow(parts(g.q, 1 << g.columns_log));
     const std::int64_t strips = parts(g.n, 1 << g.images_log) * g.column_strips;
-    // Chunks from the shape alone, so that every device adds in the same order; about 256 blocks fill the large ones.
-    constexpr std::int64_t blocks_wanted = 256;
-    const std::int64_t chunks_wanted = std::max<std::int64_t>(1, blocks_wanted / channel_blocks);
+    // Chunks from the shape alone, so that every device adds in the same order. 512 blocks fill the large ones; what the
+    // chunks leave behind should stay in the second cache.
+    constexpr std::int64_t blocks_wanted = 512, most_partials = 10 << 18;
+    const std::int64_t chunks_wanted =
+        std::max<std::int64_t>(1, std::min(blocks_wanted / channel_blocks, most_partials / args.dw.view.count()));
     g.rows_per_band = narrow(parts(g.p, std::clamp<std::int64_t>(chunks_wanted / strips, 1, g.p)));
     g.bands = narrow(parts(g.p, g.rows_per_band));
     BKD_CHECK(strips * g.bands < std::numeric_limits<int>::max(), "{} strips", strips);
