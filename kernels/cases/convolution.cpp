@@ -33,6 +33,9 @@ std::vector<Layer> small_layers() {
             square({2, 4, 4, 64}, {64, 3, 3, 64}, 1, 1),
             square({1, 16, 16, 3}, {16, 3, 3, 3}, 1, 1),
             square({2, 8, 8, 16}, {32, 3, 3, 16}, 2, 1),
+            square({3, 5, 37, 8}, {24, 3, 3, 8}, 1, 1),   // rows longer than a strip of the device's kernels
+            square({5, 6, 9, 16}, {40, 3, 3, 16}, 1, 0),  // images and channels that fill no tile
+            square({2, 5, 6, 24}, {8, 3, 3, 24}, 1, 2),
             square({2, 7, 7, 3}, {4, 7, 7, 3}),        // one pixel out
             square({1, 3, 3, 2}, {3, 7, 7, 2}, 1, 3),  // filter larger than the image
             square({2, 5, 5, 2}, {3, 3, 3, 2}, 3, 2),

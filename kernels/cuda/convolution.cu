@@ -1,8 +1,9 @@
-// Convolutions on a device. Contract: kernels/convolution.h. Weight gradients of 3 x 3 filters are our own
-// (convolution_weight.h), the rest cuDNN's where it has a plan (library.h); the kernels here are what runs where there is
+// Convolutions on a device. Contract: kernels/convolution.h. Those of small networks are our own (convolution_tile.h,
+// convolution_weight.h), the rest cuDNN's where it has a plan (library.h); the kernels here are what runs where there is
 // neither: plain sums in a fixed order, correct for every geometry, not made for speed.
 #include "kernels/convolution.h"
 
+#include "kernels/cuda/convolution_tile.h"
 #include "kernels/cuda/convolution_weight.h"
 #include "kernels/cuda/library.h"
 #include "kernels/cuda/map.cuh"
@@ -106,6 +107,7 @@ struct Rounded {
 void Convolution::conv2d_forward(Stream& stream, const Conv2dForward& args) const {
     const std::int64_t count = args.y.count();
     if (count == 0) return;
+    if (tiled_forward(stream, args, allows_tf32(cuda_stream(stream)))) return;
     // With a bias, a bf16 result is f32 until the bias is in it: rounded once.
     const bool is_wide = args.bias && args.y.dtype == DType::bf16;
     const Scratch memory(stream.pool, is_wide ? static_cast<std::size_t>(count) * sizeof(float) : 0);
@@ -127,6 +129,7 @@ void Convolution::conv2d_forward(Stream& stream, const Conv2dForward& args) cons
 void Convolution::conv2d_backward_data(Stream& stream, const Conv2dBackwardData& args) const {
     const View& dx = args.dx.view;
     if (dx.count() == 0) return;
+    if (tiled_data_gradient(stream, args, allows_tf32(cuda_stream(stream)))) return;
     // cuDNN rounds a bf16 gradient before it adds it to what is there: it goes to f32 memory and is rounded once.
     const bool is_wide = args.dx.accumulate && dx.dtype == DType::bf16;
     const Scratch memory(stream.pool, is_wide ? static_cast<std::size_t>(dx.count()) * sizeof(float) : 0);

@@ -12,17 +12,15 @@
 namespace bkd::kernels::cuda {
 namespace {
 
-constexpr int warps = 4, block_threads = warps * warp_size;
+constexpr int warps = 4, block_threads = warps * warp_size, least_columns_log = 2;
 
-// How the output is shared out. A strip is `pixels` output pixels that a block holds at once: `columns` neighbours of one
-// row, of `images` images, image by image innermost: so the x of a strip's neighbour to the right is the same rows of
-// shared memory, `images` further down.
+// How the output is shared out, strip by strip.
 struct Strips {
     int n, h, w, c, p, q, k;
     int stride_h, padding_h, padding_w;
-    int columns_log = 0, images_log = 0;
-    int column_strips = 0, bands = 0, rows_per_band = 0;  // a band: rows that a block walks down
-    int items = 0, items_per_chunk = 0;                   // an item: images, strip, band
+    Strip strip{};
+    int bands = 0, rows_per_band = 0;    // a band: rows that a block walks down
+    int items = 0, items_per_chunk = 0;  // an item: images, strip, band
 
     int chunks() const { return (items + items_per_chunk - 1) / items_per_chunk; }
 };
@@ -30,28 +28,12 @@ struct Strips {
 // x of a strip: 3 rows; of each, the even columns before the odd ones if the stride is 2.
 template <int pixels, int stride>
 struct StripLayout {
-    static constexpr int least_columns = 4;
     // Columns of x behind `columns` of y, of one parity, are columns + extra.
     static constexpr int extra = stride == 1 ? 2 : 1;
-    static constexpr int row_rows = stride * (pixels + extra * (pixels / least_columns));  // shared rows an image row takes
-};
-
-// Fragments are read from addresses that are multiples of 32 bytes.
-template <class T, int count>
-struct alignas(32) SharedArray {
-    T at[count];
+    static constexpr int row_rows = stride * (pixels + extra * (pixels >> least_columns_log));  // shared rows an image row takes
 };
 
 __device__ int smaller(int a, int b) { return a < b ? a : b; }
-
-// As they lie in shared memory.
-template <class Math, class T, int n>
-__device__ Vec<typename Math::Stored, n> stored(const Vec<T, n>& values) {
-    Vec<typename Math::Stored, n> to;
-#pragma unroll
-    for (int k = 0; k < n; ++k) to.at[k] = Math::stored(values.at[k]);
-    return to;
-}
 
 // Formula   partial[chunk, k, tap, c] = sum over the chunk's n, p, q of dy[n,p,q,k] x[n, p sh - ph + r, q sw - pw + s, c]
 // Shapes    x [n, h, w, c], dy [n, p, q, k] f32 bf16; partial [chunks, k, 9, c] f32
@@ -73,7 +55,7 @@ __global__ void __launch_bounds__(block_threads)
     const int thread = static_cast<int>(threadIdx.x), warp = thread / warp_size;
     const int first_in = static_cast<int>(blockIdx.x) % in_tiles * tile,
               first_out = static_cast<int>(blockIdx.x) / in_tiles * outs * tile;
-    const int images = 1 << g.images_log, columns = 1 << g.columns_log;
+    const int images = 1 << g.strip.images_log, columns = 1 << g.strip.columns_log;
     const int row_rows = stride * (pixels + Layout::extra * images);  // of this strip's shape
 
     Math mine;
@@ -81,9 +63,9 @@ __global__ void __launch_bounds__(block_threads)
     const int first_item = static_cast<int>(blockIdx.y) * g.items_per_chunk;
     const int end_item = smaller(first_item + g.items_per_chunk, g.items);
     for (int item = first_item; item < end_item; ++item) {
-        const int band = item % g.bands, strip = item / g.bands % g.column_strips,
-                  first_image = item / g.bands / g.column_strips << g.images_log;
-        const int first_column = strip << g.columns_log, first_x = first_column * stride - g.padding_w;
+        const int band = item % g.bands, strip = item / g.bands % g.strip.count,
+                  first_image = item / g.bands / g.strip.count << g.strip.images_log;
+        const int first_column = strip << g.strip.columns_log, first_x = first_column * stride - g.padding_w;
         const int first_row = band * g.rows_per_band, end_row = smaller(first_row + g.rows_per_band, g.p);
         int loaded = first_row * g.stride_h - g.padding_h;  // rows of x before it are there, as far as they are needed
         for (int row = first_row; row < end_row; ++row) {
@@ -92,16 +74,16 @@ __global__ void __launch_bounds__(block_threads)
             // Row i of x lies in place (i + 3 ph) mod 3: of three rows, those that the next strip shares stay.
             for (int i = loaded > top ? loaded : top; i < top + 3; ++i) {
                 Stored* const place = x_rows.at + (i + 3 * g.padding_h) % 3 * row_rows * x_width;
-                const int wanted = ((columns - 1) * stride + 3) << g.images_log;
+                const int wanted = ((columns - 1) * stride + 3) << g.strip.images_log;
                 constexpr int parts = tile / access;
                 for (int at = thread; at < wanted * parts; at += block_threads) {
                     const int part = at % parts, pixel = at / parts;
-                    const int image = pixel & (images - 1), column = pixel >> g.images_log;
+                    const int image = pixel & (images - 1), column = pixel >> g.strip.images_log;
                     const int from_n = first_image + image, from_column = first_x + column, channel = first_in + part * access;
                     Vec<T, access> values{};
                     if (from_n < g.n && i >= 0 && i < g.h && from_column >= 0 && from_column < g.w && channel < g.c)
                         values = load<access>(x + ((std::int64_t{from_n} * g.h + i) * g.w + from_column) * g.c + channel);
-                    const int line = column % stride * (row_rows / stride) + (column / stride << g.images_log) + image;
+                    const int line = column % stride * (row_rows / stride) + (column / stride << g.strip.images_log) + image;
                     store(place + line * x_width + part * access, stored<Math>(values));
                 }
             }
@@ -109,7 +91,7 @@ __global__ void __launch_bounds__(block_threads)
             constexpr int parts = outs * tile / access;
             for (int at = thread; at < pixels * parts; at += block_threads) {
                 const int part = at % parts, pixel = at / parts;
-                const int from_n = first_image + (pixel & (images - 1)), column = first_column + (pixel >> g.images_log);
+                const int from_n = first_image + (pixel & (images - 1)), column = first_column + (pixel >> g.strip.images_log);
                 const int channel = first_out + part * access;
                 Vec<T, access> values{};
                 if (from_n < g.n && column < g.q && channel < g.k)
@@ -121,7 +103,7 @@ __global__ void __launch_bounds__(block_threads)
 #pragma unroll
             for (int i = 0; i < 3; ++i) {
                 line_of_row[i] = (top + i + 3 * g.padding_h) % 3 * row_rows;
-                line_of_column[i] = i % stride * (row_rows / stride) + (i / stride << g.images_log);
+                line_of_column[i] = i % stride * (row_rows / stride) + (i / stride << g.strip.images_log);
             }
             for (int first = warp / outs * Math::step; first < pixels; first += splits * Math::step)
                 mine.add(
@@ -147,12 +129,6 @@ __global__ void __launch_bounds__(block_threads)
     }
 }
 
-int log2_up(std::int64_t x) {
-    int log = 0;
-    while ((std::int64_t{1} << log) < x) ++log;
-    return log;
-}
-
 // `channel_blocks`: blocks that share a strip.
 Strips share_out(const Conv2dBackwardWeight& args, int pixels, std::int64_t channel_blocks) {
     const ConstView &x = args.x, &dy = args.dy;
@@ -168,12 +144,8 @@ Strips share_out(const Conv2dBackwardWeight& args, int pixels, std::int64_t chan
              .stride_h = narrow(args.geometry.stride[0]),
              .padding_h = narrow(args.geometry.padding[0]),
              .padding_w = narrow(args.geometry.padding[1])};
-    // As wide as a row of the output, 32 columns at most, and filled up with images. Two at least: pairs of rows in shared
-    // memory keep the alignment that fragments ask for.
-    g.columns_log = std::clamp(log2_up(g.q), 2, std::min(5, log2_up(pixels) - 1));
-    g.images_log = log2_up(pixels) - g.columns_log;
-    g.column_strips = narrow(parts(g.q, 1 << g.columns_log));
-    const std::int64_t strips = parts(g.n, 1 << g.images_log) * g.column_strips;
+    g.strip = Strip::of(g.q, pixels, least_columns_log);
+    const std::int64_t strips = parts(g.n, 1 << g.strip.images_log) * g.strip.count;
     // Chunks from the shape alone, so that every device adds in the same order. 512 blocks fill the large ones; what the
     // chunks leave behind should stay in the second cache.
     constexpr std::int64_t blocks_wanted = 512, most_partials = 10 << 18;

@@ -1,11 +1,5 @@
 #pragma once
-// A warp's products of tiles: 16 output channels by 16 input channels, summed over output pixels, for the 9 taps of a filter.
-// Three kinds of arithmetic with one interface; operands lie in shared memory, a row a pixel, a column a channel.
-//
-//   Stored        how an operand lies in shared memory           pad      numbers between rows, so that reading a column
-//   step          pixels that add() takes at once                         of a tile meets no bank twice
-//   add(...)      acc[tap] += dy^T x of `step` pixels
-//   put(...)      one tap's sums, [16, 16] row-major: output channel, input channel
+// What the kernels of 3 x 3 convolutions share: how a strip of pixels lies in shared memory, and a warp's products of tiles.
 #include "kernels/cuda/launch.cuh"
 
 #include <mma.h>
@@ -14,10 +8,55 @@ namespace bkd::kernels::cuda {
 
 constexpr int tile = 16, taps = 9;
 
+// Pixels of an image batch that a block holds at once: neighbours of one row, of several images, image by image
+// innermost. So the strip's neighbours to the right are the same lines of shared memory, `images` further down.
+struct Strip {
+    int columns_log, images_log;
+    int count;  // in a row of the output
+
+    // As wide as a row of `columns`, from 2^least_log to 32, and filled up to `pixels` with images. Two images at least: pairs
+    // of lines keep the alignment that fragments ask for.
+    static Strip of(std::int64_t columns, int pixels, int least_log) {
+        const auto log2_up = [](std::int64_t x) {
+            int log = 0;
+            while ((std::int64_t{1} << log) < x) ++log;
+            return log;
+        };
+        const int log = std::clamp(log2_up(columns), least_log, std::min(5, log2_up(pixels) - 1));
+        return {log, log2_up(pixels) - log, static_cast<int>((columns + (1 << log) - 1) >> log)};
+    }
+    // Lines of `pixels` and two more columns.
+    template <int pixels, int least_log>
+    static constexpr int most_lines = pixels + 2 * (pixels >> least_log);
+};
+
+// Fragments are read from addresses that are multiples of 32 bytes.
+template <class T, int size>
+struct alignas(32) SharedArray {
+    T at[size];
+};
+
+// As Math has operands in shared memory.
+template <class Math, class T, int n>
+__device__ Vec<typename Math::Stored, n> stored(const Vec<T, n>& values) {
+    Vec<typename Math::Stored, n> to;
+#pragma unroll
+    for (int k = 0; k < n; ++k) to.at[k] = Math::stored(values.at[k]);
+    return to;
+}
+
+// Sums of products of 16 output channels by 16 input channels over pixels, for the 9 taps of a filter. Three kinds of
+// arithmetic with one interface; operands lie in shared memory, a line a pixel, a column a channel.
+//
+//   Stored        how an operand lies in shared memory           pad      numbers between lines, so that reading a column
+//   step          pixels that add() takes at once                         of a tile meets no bank twice
+//   add(...)      acc[tap] += dy^T x of `step` pixels
+//   put(...)      one tap's sums, [16, 16] row-major: output channel, input channel
 // Tensor cores, through fragments of one warp. `Number` is what the fragments hold.
 template <class Number, class Memory, int depth>
 struct TensorTile {
     using Stored = Memory;
+    using Operand = Number;
     static constexpr int step = depth, pad = 16 / static_cast<int>(sizeof(Memory));
     using Dy = nvcuda::wmma::fragment<nvcuda::wmma::matrix_a, tile, tile, depth, Number, nvcuda::wmma::col_major>;
     using X = nvcuda::wmma::fragment<nvcuda::wmma::matrix_b, tile, tile, depth, Number, nvcuda::wmma::row_major>;

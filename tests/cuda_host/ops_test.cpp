@@ -32,6 +32,18 @@ void passes_all_cases(const char* op) {
 
 }
 
+TEST_CASE("with TF32 allowed, convolutions of numbers that TF32 holds exactly agree with reference") {
+    const auto reference = open_backend({DeviceKind::reference, 0});
+    const auto cuda = open_backend({DeviceKind::cuda, 0}, {.tf32 = true});
+    CaseChecker checker(*cuda, *reference);
+    const std::vector<OpCases> table = all_op_cases();
+    for (const CaseReference& c :
+         select(table, {.ops = {"conv2d*"}, .id_regex = "/(integers|onehot)$", .dtypes = {DType::f32}})) {
+        check_passed(checker.agrees(c));
+        check_passed(checker.same(c, {}));
+    }
+}
+
 #define TEST_OP(op, Args) \
     TEST_CASE(#op " agrees with reference when its kernels are executed on the host") { passes_all_cases(#op); }
 #define TEST_FAMILY(accessor, Class, OPS) OPS(TEST_OP)

@@ -53,6 +53,7 @@ T shuffle_xor(unsigned mask, T value, int offset) {
 #define gridDim ::simt::here.grid
 #define __syncthreads() ::simt::block_wait()
 #define __shfl_xor_sync(mask, value, offset) ::simt::shuffle_xor(mask, value, offset)
+#define __syncwarp() (void)::simt::exchange(0xFFFFFFFF, 0, 0)
 #define __ballot_sync(mask, predicate) ::simt::ballot(mask, predicate)
 
 using std::isfinite;

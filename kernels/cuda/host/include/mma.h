@@ -64,20 +64,26 @@ template <int m, int n, int k>
 void fill_fragment(fragment<accumulator, m, n, k, float>& to, float value) {
     for (float& x : to.row) x = value;
 }
-template <int m, int n, int k, class Number>
-void load_matrix_sync(fragment<matrix_a, m, n, k, Number, col_major>& to, const typename Stored<Number>::Type* from,
+// The number in row i and column j of a matrix.
+template <class Layout, class T>
+float at(const T* from, unsigned stride, int i, int j) {
+    const bool by_rows = std::is_same_v<Layout, row_major>;
+    return widened(from[static_cast<unsigned>(by_rows ? i : j) * stride + static_cast<unsigned>(by_rows ? j : i)]);
+}
+template <int m, int n, int k, class Number, class Layout>
+void load_matrix_sync(fragment<matrix_a, m, n, k, Number, Layout>& to, const typename Stored<Number>::Type* from,
                       unsigned stride) {
     check_address(from, stride * sizeof *from);
     simt::exchange(0xFFFFFFFF, 0, 0);
-    for (int i = 0; i < k; ++i) to.row[i] = widened(from[static_cast<unsigned>(i) * stride + row_of_lane(m)]);
+    for (int i = 0; i < k; ++i) to.row[i] = at<Layout>(from, stride, row_of_lane(m), i);
 }
-template <int m, int n, int k, class Number>
-void load_matrix_sync(fragment<matrix_b, m, n, k, Number, row_major>& to, const typename Stored<Number>::Type* from,
+template <int m, int n, int k, class Number, class Layout>
+void load_matrix_sync(fragment<matrix_b, m, n, k, Number, Layout>& to, const typename Stored<Number>::Type* from,
                       unsigned stride) {
     check_address(from, stride * sizeof *from);
     simt::exchange(0xFFFFFFFF, 0, 0);
     for (int i = 0; i < k; ++i)
-        for (int j = 0; j < n; ++j) to.rows[i][j] = widened(from[static_cast<unsigned>(i) * stride + j]);
+        for (int j = 0; j < n; ++j) to.rows[i][j] = at<Layout>(from, stride, i, j);
 }
 template <int m, int n, int k, class Number, class LayoutA, class LayoutB>
 void mma_sync(fragment<accumulator, m, n, k, float>& d, const fragment<matrix_a, m, n, k, Number, LayoutA>& a,
