@@ -18,6 +18,12 @@ namespace simt {
 // Offer::nothing leaves all products and convolutions to the kernels of kernels/cuda; Offer::unlawful keeps 0 to 7.
 enum class Offer : std::uint8_t { everything, unlawful, nothing };
 Offer& offer();
+// An offer for as long as this lives.
+struct OfferFor {
+    explicit OfferFor(Offer what) { offer() = what; }
+    ~OfferFor() { offer() = Offer::everything; }
+    OfferFor(const OfferFor&) = delete;
+};
 std::size_t& cudnn_version();  // 91900
 // The places in the ranking of the convolutions queued so far.
 std::vector<int>& engines_run();

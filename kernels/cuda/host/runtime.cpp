@@ -81,11 +81,12 @@ cudaError_t take(std::map<std::uintptr_t, std::size_t>& blocks, void** data, std
 }
 cudaError_t give(std::map<std::uintptr_t, std::size_t>& blocks, void* data) {
     if (data == nullptr) return cudaSuccess;
-    if (blocks.erase(reinterpret_cast<std::uintptr_t>(data)) == 0) {
+    if (!blocks.contains(reinterpret_cast<std::uintptr_t>(data))) {
         note_fault("memory freed that was not taken, or twice");
         return cudaErrorInvalidValue;
     }
     for (cudaStream_t stream : device().streams) run_to(stream, end_of(stream));  // cudaFree waits for the device
+    blocks.erase(reinterpret_cast<std::uintptr_t>(data));
     std::free(data);
     return cudaSuccess;
 }

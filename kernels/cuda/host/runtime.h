@@ -26,6 +26,8 @@ struct Tally {
     std::vector<std::string> faults{};  // of the calling code: foreign pointers, copies out of bounds ...
 };
 const Tally& tally();
+// Names of the kernels in the tally, without namespace and template arguments.
+std::set<std::string> kernels_run();
 // The faults so far, which are forgotten: for a test that makes some.
 std::vector<std::string> take_faults();
 
