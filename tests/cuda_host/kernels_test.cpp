@@ -1,6 +1,9 @@
-// What holds of the sources of the CUDA kernels.
+// What holds of the sources of the CUDA kernels, and of the executor that runs them on the host.
+#include "kernels/cuda/host/simt.h"
+
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -54,4 +57,25 @@ TEST_CASE("kernels add no floats atomically, use no fast mathematics, and print 
         CAPTURE(path.string());
         CHECK_FALSE(std::regex_search(text, forbidden));
     });
+}
+
+TEST_CASE("the executor runs each thread of each block once, in an order that changes from launch to launch") {
+    for (const int threads : {1, 32, 96, 1024})
+        for (const dim3 grid : {dim3(1), dim3(7), dim3(3, 2, 2)}) {
+            std::set<std::vector<unsigned>> orders;
+            const auto blocks = grid.x * grid.y * grid.z, all = blocks * static_cast<unsigned>(threads);
+            for (int launch = 0; launch < 40; ++launch) {
+                std::vector<unsigned> order;
+                simt::run_grid(grid, threads, [&] {
+                    const unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+                    order.push_back(block * blockDim.x + threadIdx.x);
+                });
+                orders.insert(order);
+                std::sort(order.begin(), order.end());
+                CHECK(std::adjacent_find(order.begin(), order.end()) == order.end());
+                CHECK(order.size() == all);
+                CHECK(order.back() == all - 1);
+            }
+            CHECK((orders.size() == 3 || all < 8));
+        }
 }

@@ -18,7 +18,7 @@ using namespace bkd::kernels;
 
 namespace {
 
-constexpr int by_rule = 8, fastest = 9, fallback = 10, tf32 = 0;
+constexpr int by_rule = 8, fastest = 10, fallback = 11, tf32 = 0;
 
 std::vector<float> noise(std::int64_t count) {
     std::vector<float> numbers;
@@ -47,18 +47,29 @@ struct Outcome {
     std::vector<int> engines;  // that ran, in order
 };
 
+// A backend of its own for one convolution, or for several.
+struct Opened {
+    explicit Opened(const BackendOptions& options = {})
+        : backend(open_backend({DeviceKind::cuda, 0}, options)), stream(backend->make_stream()) {}
+
+    Outcome convolve(const Shape& of_x, const Shape& of_w, const ConvolutionGeometry& geometry) const {
+        const Placed x(*backend, *stream, of_x), w(*backend, *stream, of_w),
+            y(*backend, *stream, convolution_shape(of_x, of_w, geometry));
+        simt::engines_run().clear();
+        Convolution::On{backend->convolution(), *stream}.conv2d_forward(
+            {.x = x.view, .w = w.view, .y = y.view, .geometry = geometry});
+        Outcome outcome{std::vector<float>(static_cast<std::size_t>(y.view.count())), {}};
+        backend->download(*stream, y.view, outcome.numbers.data());
+        outcome.engines = std::exchange(simt::engines_run(), {});
+        return outcome;
+    }
+
+    std::unique_ptr<Backend> backend;
+    std::unique_ptr<Stream> stream;
+};
+
 Outcome convolve(const BackendOptions& options = {}) {
-    const auto backend = open_backend({DeviceKind::cuda, 0}, options);
-    const auto stream = backend->make_stream();
-    const Placed x(*backend, *stream, {2, 6, 5, 24}), w(*backend, *stream, {4, 3, 3, 24}),
-        y(*backend, *stream, {2, 6, 5, 4});
-    simt::engines_run().clear();
-    Convolution::On{backend->convolution(), *stream}.conv2d_forward(
-        {.x = x.view, .w = w.view, .y = y.view, .geometry = {.padding = {1, 1}}});
-    Outcome outcome{std::vector<float>(static_cast<std::size_t>(y.view.count())), {}};
-    backend->download(*stream, y.view, outcome.numbers.data());
-    outcome.engines = std::exchange(simt::engines_run(), {});
-    return outcome;
+    return Opened(options).convolve({2, 6, 5, 24}, {4, 3, 3, 24}, {.padding = {1, 1}});
 }
 
 std::vector<float> multiply(const BackendOptions& options) {
@@ -142,11 +153,32 @@ TEST_CASE("a table of another version of the library, or with a choice that is n
     CHECK(convolve({.plans = path}).engines == std::vector{fastest});
 
     const std::string text = folder.text(path), line = text.substr(0, text.rfind(": "));
-    for (const char* rank : {": 0\n", ": 2\n", ": 6\n", ": 7\n", ": 99\n"}) {
+    for (const char* rank : {": 0\n", ": 2\n", ": 6\n", ": 7\n", ": 9\n", ": 99\n"}) {
         CAPTURE(rank);
         folder.write("plans.txt", line + rank);
         CHECK(convolve({.plans = path}).engines == std::vector{by_rule});
     }
+}
+
+TEST_CASE("convolutions that differ in padding or stride alone have plans of their own") {
+    const Opened opened;
+    for (const ConvolutionGeometry& geometry :
+         {ConvolutionGeometry{.stride = {3, 3}}, ConvolutionGeometry{.stride = {3, 3}, .padding = {1, 0}},
+          ConvolutionGeometry{.stride = {3, 3}, .padding = {0, 1}}, ConvolutionGeometry{.stride = {4, 3}},
+          ConvolutionGeometry{.stride = {3, 4}, .padding = {1, 1}}})
+        CHECK(opened.convolve({1, 3, 3, 2}, {3, 3, 3, 2}, geometry).numbers ==
+              Opened().convolve({1, 3, 3, 2}, {3, 3, 3, 2}, geometry).numbers);
+}
+
+TEST_CASE("a tensor without elements, which cuDNN does not know, is left to the kernel of our own") {
+    const Opened opened;
+    const Outcome no_pixels = opened.convolve({2, 0, 3, 2}, {3, 1, 1, 2}, {.padding = {1, 0}});
+    CHECK(no_pixels.numbers == std::vector<float>(36));
+    CHECK(no_pixels.engines.empty());
+    const Outcome no_taps = opened.convolve({2, 1, 3, 2}, {3, 0, 1, 2}, {});
+    CHECK(no_taps.numbers == std::vector<float>(36));
+    CHECK(no_taps.engines.empty());
+    CHECK(simt::tally().faults.empty());
 }
 
 TEST_CASE("a table that cannot be read or written stops the backend with its message") {

@@ -70,9 +70,13 @@ cublasStatus_t drop(T* gone) {
     count_handles(-1);
     return CUBLAS_STATUS_SUCCESS;
 }
+bool is_there(const void* owner, const void* value) {
+    if (live().contains(owner) && value != nullptr) return true;
+    refuse("an attribute, or its owner, that is not there");
+    return false;
+}
 template <class T>
-cublasStatus_t assign(const void* owner, T& to, const void* value, std::size_t bytes) {
-    if (!live().contains(owner) || value == nullptr) return refuse("an attribute of something that is not there");
+cublasStatus_t assign(T& to, const void* value, std::size_t bytes) {
     if (bytes != sizeof to) return refuse("an attribute of " + std::to_string(bytes) + " bytes");
     std::memcpy(&to, value, bytes);
     return CUBLAS_STATUS_SUCCESS;
@@ -213,17 +217,18 @@ cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* made, cublasComput
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t operation) { return drop(operation); }
 cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t name,
                                               const void* value, std::size_t bytes) {
+    if (!is_there(operation, value)) return CUBLAS_STATUS_INVALID_VALUE;
     switch (name) {
         case CUBLASLT_MATMUL_DESC_TRANSA:
-            return assign(operation, operation->a, value, bytes);
+            return assign(operation->a, value, bytes);
         case CUBLASLT_MATMUL_DESC_TRANSB:
-            return assign(operation, operation->b, value, bytes);
+            return assign(operation->b, value, bytes);
         case CUBLASLT_MATMUL_DESC_EPILOGUE:
-            return assign(operation, operation->epilogue, value, bytes);
+            return assign(operation->epilogue, value, bytes);
         case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
-            return assign(operation, operation->bias, value, bytes);
+            return assign(operation->bias, value, bytes);
         case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:
-            return assign(operation, operation->bias_type, value, bytes);
+            return assign(operation->bias_type, value, bytes);
     }
     return refuse("no attribute of a product");
 }
@@ -238,8 +243,9 @@ cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* made, cudaData
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) { return drop(layout); }
 cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout, cublasLtMatrixLayoutAttribute_t name,
                                                 const void* value, std::size_t bytes) {
-    return name == CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT ? assign(layout, layout->batch, value, bytes)
-                                                      : assign(layout, layout->batch_step, value, bytes);
+    if (!is_there(layout, value)) return CUBLAS_STATUS_INVALID_VALUE;
+    return name == CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT ? assign(layout->batch, value, bytes)
+                                                      : assign(layout->batch_step, value, bytes);
 }
 
 cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* made) { return make(made, new Preference); }
@@ -247,12 +253,11 @@ cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t prefer
 cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference,
                                                     cublasLtMatmulPreferenceAttributes_t name, const void* value,
                                                     std::size_t bytes) {
-    if (name == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES)
-        return assign(preference, preference->workspace, value, bytes);
-    if (name == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK)
-        return assign(preference, preference->schemes, value, bytes);
+    if (!is_there(preference, value)) return CUBLAS_STATUS_INVALID_VALUE;
+    if (name == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES) return assign(preference->workspace, value, bytes);
+    if (name == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK) return assign(preference->schemes, value, bytes);
     const auto matrix = static_cast<std::size_t>(name - CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES);
-    return assign(preference, preference->alignments.at(matrix), value, bytes);
+    return assign(preference->alignments.at(matrix), value, bytes);
 }
 
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t operation,

@@ -4,11 +4,13 @@
 // is refused and noted among the faults of the tally. Work is queued on the stream like a kernel's.
 //
 // cuDNN's ranking begins with engines that the backend must not take. Each of them gives numbers that show it:
-//   0  TF32: operands rounded            4  FFT, one percent too large       8  sums from the last to the first
-//   1  operands converted down           5  sums kept in bf16                9  sums in f64
-//   2  another result every time         6  more workspace than there is     10 fallback: sums from the first
-//   3  Winograd, one percent too large   7  no plan can be made
-// 8 to 10 keep what the backend promises of f32, 0 and 1 too if TF32 is asked for or the operands are bf16.
+//   0  TF32: operands rounded            6  more workspace than there is
+//   1  operands converted down           7  no plan can be made
+//   2  another result every time         8  sums from the last to the first
+//   3  Winograd, one percent too large   9  another result every time
+//   4  FFT, one percent too large       10  sums in f64, faster than 8
+//   5  sums kept in bf16                11  fallback: sums from the first
+// 8, 10 and 11 keep what the backend promises of f32, 0 and 1 too if TF32 is asked for or the operands are bf16.
 #include <cstddef>
 #include <cstdint>
 #include <vector>

@@ -67,11 +67,12 @@ Block block;
 
 enum class Order : std::uint8_t { forward, reverse, jumping };
 Order order_of_next_launch() {
-    static std::uint32_t launches = 0;
+    static std::uint32_t state = 1;
     static const char* const fixed = std::getenv("SIMT_ORDER");
     if (fixed != nullptr) return std::string_view(fixed) == "reverse" ? Order::reverse : Order::forward;
-    // Not every third launch: an op of three kernels would then meet one order alone.
-    return static_cast<Order>((++launches * 2654435761U >> 16) % 3);
+    // Not in turn: each kernel of an op of three would then meet one order alone.
+    state = state * 1664525 + 1013904223;
+    return static_cast<Order>((state >> 24) % 3);
 }
 // What comes at `place` of `count`.
 std::int64_t at_place(Order order, std::int64_t place, std::int64_t count, std::int64_t jump) {
