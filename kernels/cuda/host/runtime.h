@@ -13,7 +13,7 @@
 namespace simt {
 
 // Queues work on a stream, or notes it in the graph that the stream records. `kernel` names it: a function's address,
-// or null for a copy. It takes no time but what is said here, which events then tell.
+// or null for a copy. `microseconds` is how long it takes by the clock of events.
 void issue(cudaStream_t stream, const void* kernel, std::function<void()> work, double microseconds = 1);
 
 // What has happened in this process so far.
