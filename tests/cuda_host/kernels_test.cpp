@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
 namespace fs = std::filesystem;
@@ -51,11 +50,15 @@ TEST_CASE("a kernel's body is the same on the device and on the host: no conditi
 }
 
 TEST_CASE("kernels add no floats atomically, use no fast mathematics, and print nothing") {
-    const std::regex forbidden("atomicAdd\\(\\s*&?\\w*(sum|loss|grad)|__expf|__logf|__fdividef|\\bprintf\\(");
     for_each_source([&](const fs::path& path, const std::string& text) {
         if (path.extension() != ".cu" && path.extension() != ".cuh") return;
         CAPTURE(path.string());
-        CHECK_FALSE(std::regex_search(text, forbidden));
+        for (const char* forbidden : {"__expf", "__logf", "__fdividef", "printf("})
+            CHECK(text.find(forbidden) == std::string::npos);
+        for (std::size_t at = text.find("atomicAdd("); at != std::string::npos; at = text.find("atomicAdd(", at + 1)) {
+            const std::string target = text.substr(at, text.find(',', at) - at);
+            for (const char* word : {"sum", "loss", "grad"}) CHECK(target.find(word) == std::string::npos);
+        }
     });
 }
 

@@ -9,7 +9,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
 using namespace bkd;
@@ -45,22 +44,27 @@ void passes_all_cases(const std::string& op, simt::Offer offer = simt::Offer::ev
     whole_runs().insert(op + (offer == simt::Offer::nothing ? " alone" : ""));
 }
 
+// The name before the parenthesis that opens a kernel's parameters; launch bounds may come first.
+std::string kernel_declared_at(const std::string& text, std::size_t at) {
+    const std::string bounds = "__launch_bounds__";
+    std::size_t open = text.find('(', at);
+    if (text.compare(open - bounds.size(), bounds.size(), bounds) == 0) open = text.find('(', text.find(')', open));
+    const std::size_t begin = text.find_last_of(" \n", open) + 1;
+    return text.substr(begin, open - begin);
+}
+
 std::set<std::string> kernels_in_sources() {
-    const std::regex declared(R"(__global__ void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\()");
+    const std::string mark = "__global__ ";
     std::set<std::string> names;
-    std::size_t mentions = 0;
     for (const auto& entry : std::filesystem::directory_iterator(BKD_SOURCE_DIR "/kernels/cuda")) {
         const std::string extension = entry.path().extension().string();
         if (extension != ".cu" && extension != ".cuh") continue;
         std::ostringstream read;
         read << std::ifstream(entry.path()).rdbuf();
         const std::string text = read.str();
-        for (std::sregex_iterator found(text.begin(), text.end(), declared), end; found != end; ++found)
-            names.insert((*found)[1]);
-        for (std::size_t at = text.find("__global__"); at != std::string::npos; at = text.find("__global__", at + 1))
-            ++mentions;
+        for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1))
+            names.insert(kernel_declared_at(text, at));
     }
-    CHECK(names.size() == mentions);  // no declaration that the expression does not know
     return names;
 }
 
@@ -87,6 +91,8 @@ TEST_CASE("every kernel in the sources was executed by the table of cases") {
             MESSAGE("not looked at: the table was not run whole, " << name << " was left out");
             return;
         }
-    for (const std::string& kernel : kernels_in_sources())
+    const std::set<std::string> declared = kernels_in_sources();
+    CHECK(declared.size() >= 50);
+    for (const std::string& kernel : declared)
         CHECK_MESSAGE(executed.contains(kernel), kernel << " is executed by no case");
 }
