@@ -47,7 +47,9 @@ std::vector<Layer> small_layers() {
             {{2, 9, 6, 5}, {4, 3, 1, 5}, {{2, 1}, {1, 0}, 1}},  // every pair uneven
             {{2, 4, 11, 3}, {6, 1, 5, 3}, {{1, 3}, {0, 2}, 1}},
             {{3, 11, 1, 50}, {20, 3, 1, 50}, {{1, 1}, {2, 0}, 1}},  // over time
-            square({0, 5, 5, 3}, {4, 3, 3, 3}, 1, 1)};
+            square({0, 5, 5, 3}, {4, 3, 3, 3}, 1, 1),
+            {{2, 0, 3, 2}, {3, 1, 1, 2}, {{1, 1}, {1, 0}, 1}},  // padding alone
+            square({2, 2, 2, 3}, {4, 0, 1, 3})};                // no tap
 }
 
 // ResNet-8 to ResNet-56 on CIFAR, batches of 128: stem, the three stages, the two that halve the image.

@@ -294,6 +294,8 @@ std::unique_ptr<ConvolutionPlan> choose(CudaStream& stream, const ConvolutionCal
 }
 
 bool library_convolution(CudaStream& stream, const ConvolutionCall& asked) {
+    // cuDNN knows no tensor without elements; a sum over one is still a number.
+    if (asked.x.count() == 0 || asked.w.count() == 0 || asked.y.count() == 0) return false;
     Libraries& libraries = stream.libraries;
     ConvolutionCall call = asked;
     call.tf32 = libraries.options.tf32 && call.operands == DType::f32;

@@ -1,9 +1,15 @@
 // Every op of the CUDA backend, its own kernels and host code executed on the CPU, against `reference` over the table of
-// cases: f32 and bf16, the same bits again, spoiled arguments.
+// cases: f32 and bf16, the same bits again, spoiled arguments. Convolutions and products once through the stand-ins of
+// the libraries, once by the kernels that run where those have nothing.
 #include "kernels/cases/check.h"
+#include "kernels/cuda/host/libraries.h"
 #include "kernels/cuda/host/runtime.h"
 
 #include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 
 using namespace bkd;
 using namespace bkd::kernels;
@@ -15,7 +21,14 @@ void check_passed(const CaseResult& result) {
                   fmt::format("{} seed {}: {}: {}", result.id, result.seed, name_of(result.kind), result.detail));
 }
 
-void passes_all_cases(const char* op) {
+// Runs of the table that were whole, of this process.
+std::set<std::string>& whole_runs() {
+    static std::set<std::string> names;
+    return names;
+}
+
+void passes_all_cases(const std::string& op, simt::Offer offer = simt::Offer::everything) {
+    const simt::OfferFor offered(offer);
     const std::vector<OpCases> table = all_op_cases();
     const auto reference = open_backend({DeviceKind::reference, 0}), cuda = open_backend({DeviceKind::cuda, 0});
     CaseChecker checker(*cuda, *reference);
@@ -28,6 +41,31 @@ void passes_all_cases(const char* op) {
         if (cases.op == op)
             for (const CaseResult& result : checker.refuses(cases)) check_passed(result);
     CHECK(simt::tally().faults.empty());
+    whole_runs().insert(op + (offer == simt::Offer::nothing ? " alone" : ""));
+}
+
+// The name before the parenthesis that opens a kernel's parameters; launch bounds may come first.
+std::string kernel_declared_at(const std::string& text, std::size_t at) {
+    const std::string bounds = "__launch_bounds__";
+    std::size_t open = text.find('(', at);
+    if (text.compare(open - bounds.size(), bounds.size(), bounds) == 0) open = text.find('(', text.find(')', open));
+    const std::size_t begin = text.find_last_of(" \n", open) + 1;
+    return text.substr(begin, open - begin);
+}
+
+std::set<std::string> kernels_in_sources() {
+    const std::string mark = "__global__ ";
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(BKD_SOURCE_DIR "/kernels/cuda")) {
+        const std::string extension = entry.path().extension().string();
+        if (extension != ".cu" && extension != ".cuh") continue;
+        std::ostringstream read;
+        read << std::ifstream(entry.path()).rdbuf();
+        const std::string text = read.str();
+        for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1))
+            names.insert(kernel_declared_at(text, at));
+    }
+    return names;
 }
 
 }
@@ -48,3 +86,25 @@ TEST_CASE("with TF32 allowed, convolutions of numbers that TF32 holds exactly ag
     TEST_CASE(#op " agrees with reference when its kernels are executed on the host") { passes_all_cases(#op); }
 #define TEST_FAMILY(accessor, Class, OPS) OPS(TEST_OP)
 BKD_FAMILIES(TEST_FAMILY)
+
+#define TEST_ALONE(op, Args)                                                                          \
+    TEST_CASE(#op " agrees with reference where the libraries have nothing, by kernels of our own") { \
+        passes_all_cases(#op, simt::Offer::nothing);                                                  \
+    }
+BKD_CONVOLUTION_OPS(TEST_ALONE)
+BKD_MATMUL_OPS(TEST_ALONE)
+
+TEST_CASE("every kernel in the sources was executed by the table of cases") {
+    const std::set<std::string> executed = simt::kernels_run();
+    for (const OpCases& cases : all_op_cases())
+        for (const std::string& name : {cases.op, cases.op + " alone"}) {
+            const bool is_run_alone = cases.family == "convolution" || cases.family == "matmul";
+            if (whole_runs().contains(name) || (name != cases.op && !is_run_alone)) continue;
+            MESSAGE("not looked at: the table was not run whole, " << name << " was left out");
+            return;
+        }
+    const std::set<std::string> declared = kernels_in_sources();
+    CHECK(declared.size() >= 50);
+    for (const std::string& kernel : declared)
+        CHECK_MESSAGE(executed.contains(kernel), kernel << " is executed by no case");
+}

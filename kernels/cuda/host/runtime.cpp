@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <utility>
 
 using Work = std::function<void()>;
 
@@ -17,16 +18,20 @@ struct CUgraphExec_st {
 };
 struct CUstream_st {
     std::deque<Work> queue;
-    std::int64_t done = 0;  // pieces of work run so far
+    std::int64_t done = 0;           // pieces of work run so far
+    double queued_microseconds = 0;  // of all that was ever queued
     std::unique_ptr<CUgraph_st> recording;
 };
 struct CUevent_st {
     cudaStream_t stream = nullptr;
-    std::int64_t after = 0;  // it is reached once the stream has run so many pieces
+    std::int64_t after = 0;   // it is reached once the stream has run so many pieces
+    double microseconds = 0;  // of the stream's work before it
 };
 
 namespace simt {
 namespace {
+
+constexpr std::size_t memory_bytes = std::size_t{1} << 30;
 
 struct Device {
     std::map<std::uintptr_t, std::size_t> blocks, pinned;
@@ -37,8 +42,6 @@ Device& device() {
     static Device only;
     return only;
 }
-
-void fault(std::string text) { device().tally.faults.push_back(std::move(text)); }
 
 void run_to(cudaStream_t stream, std::int64_t position) {
     while (stream->done < position && !stream->queue.empty()) {
@@ -63,7 +66,7 @@ cudaError_t check_ends(const void* to, const void* from, std::size_t bytes, cuda
     const bool good = (!writes_device || lies_in(device().blocks, to, bytes)) &&
                       (!reads_device || lies_in(device().blocks, from, bytes));
     if (good) return cudaSuccess;
-    fault("a copy of " + std::to_string(bytes) + " bytes leaves the device's memory");
+    note_fault("a copy of " + std::to_string(bytes) + " bytes leaves the device's memory");
     return cudaErrorInvalidValue;
 }
 
@@ -78,11 +81,12 @@ cudaError_t take(std::map<std::uintptr_t, std::size_t>& blocks, void** data, std
 }
 cudaError_t give(std::map<std::uintptr_t, std::size_t>& blocks, void* data) {
     if (data == nullptr) return cudaSuccess;
-    if (blocks.erase(reinterpret_cast<std::uintptr_t>(data)) == 0) {
-        fault("memory freed that was not taken, or twice");
+    if (!blocks.contains(reinterpret_cast<std::uintptr_t>(data))) {
+        note_fault("memory freed that was not taken, or twice");
         return cudaErrorInvalidValue;
     }
     for (cudaStream_t stream : device().streams) run_to(stream, end_of(stream));  // cudaFree waits for the device
+    blocks.erase(reinterpret_cast<std::uintptr_t>(data));
     std::free(data);
     return cudaSuccess;
 }
@@ -90,19 +94,19 @@ cudaError_t give(std::map<std::uintptr_t, std::size_t>& blocks, void* data) {
 template <class T>
 cudaError_t make(T** handle) {
     *handle = new T;
-    ++device().tally.live_handles;
+    count_handles(1);
     return cudaSuccess;
 }
 template <class T>
 cudaError_t drop(T* handle) {
     delete handle;
-    --device().tally.live_handles;
+    count_handles(-1);
     return cudaSuccess;
 }
 
 }
 
-void issue(cudaStream_t stream, const void* kernel, Work work) {
+void issue(cudaStream_t stream, const void* kernel, Work work, double microseconds) {
     Tally& tally = device().tally;
     Work counted = [kernel, run = std::move(work)] {
         if (kernel != nullptr) device().tally.kernels.insert(kernel);
@@ -114,6 +118,7 @@ void issue(cudaStream_t stream, const void* kernel, Work work) {
     }
     ++(kernel != nullptr ? tally.launches : tally.copies);
     stream->queue.push_back(std::move(counted));
+    stream->queued_microseconds += microseconds;
 }
 
 const Tally& tally() {
@@ -121,6 +126,12 @@ const Tally& tally() {
     d.tally.live_blocks = d.blocks.size() + d.pinned.size();
     return d.tally;
 }
+std::vector<std::string> take_faults() { return std::exchange(device().tally.faults, {}); }
+
+bool is_device_memory(const void* data, std::size_t bytes) { return lies_in(device().blocks, data, bytes); }
+bool is_stream(cudaStream_t stream) { return device().streams.contains(stream); }
+void note_fault(std::string text) { device().tally.faults.push_back(std::move(text)); }
+void count_handles(int change) { device().tally.live_handles += static_cast<std::size_t>(change); }
 
 }
 
@@ -134,7 +145,8 @@ cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
     *properties = {};
     std::strcpy(properties->name, "executor on the host");
-    properties->totalGlobalMem = std::size_t{1} << 30;
+    properties->totalGlobalMem = memory_bytes;
+    properties->major = 9;
     return cudaSuccess;
 }
 cudaError_t cudaGetLastError() { return cudaSuccess; }
@@ -144,12 +156,14 @@ const char* cudaGetErrorString(cudaError_t status) {
 }
 const char* cudaGetErrorName(cudaError_t) { return "host"; }
 
-cudaError_t cudaMalloc(void** data, std::size_t bytes) { return take(device().blocks, data, bytes); }
+cudaError_t cudaMalloc(void** data, std::size_t bytes) {
+    return bytes > memory_bytes ? cudaErrorMemoryAllocation : take(device().blocks, data, bytes);
+}
 cudaError_t cudaFree(void* data) { return give(device().blocks, data); }
 cudaError_t cudaMallocHost(void** data, std::size_t bytes) { return take(device().pinned, data, bytes); }
 cudaError_t cudaFreeHost(void* data) { return give(device().pinned, data); }
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
-    *free = *total = std::size_t{1} << 30;
+    *free = *total = memory_bytes;
     return cudaSuccess;
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
@@ -215,13 +229,16 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) { return drop(event); }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     event->stream = stream;
     event->after = end_of(stream);
+    event->microseconds = stream->queued_microseconds;
     return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     if (event->stream != nullptr) run_to(event->stream, event->after);
     return cudaSuccess;
 }
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
-    return *milliseconds = 1, cudaSuccess;
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
+    if (from->stream == nullptr || from->stream != to->stream) return cudaErrorInvalidValue;
+    *milliseconds = static_cast<float>((to->microseconds - from->microseconds) / 1000);
+    return cudaSuccess;
 }
 }

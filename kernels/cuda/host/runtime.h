@@ -13,17 +13,28 @@
 namespace simt {
 
 // Queues work on a stream, or notes it in the graph that the stream records. `kernel` names it: a function's address,
-// or null for a copy.
-void issue(cudaStream_t stream, const void* kernel, std::function<void()> work);
+// or null for a copy. `microseconds` is how long it takes by the clock of events.
+void issue(cudaStream_t stream, const void* kernel, std::function<void()> work, double microseconds = 1);
 
 // What has happened in this process so far.
 struct Tally {
     std::set<const void*> kernels{};                // run at least once
     std::int64_t launches = 0, graph_launches = 0;  // kernels queued one by one; graphs
     std::int64_t copies = 0, synchronizations = 0, allocations = 0;
-    std::size_t live_blocks = 0, live_handles = 0;  // not freed; streams, events and graphs not destroyed
-    std::vector<std::string> faults{};              // of the calling code: foreign pointers, copies out of bounds ...
+    std::size_t live_blocks = 0,
+                live_handles = 0;       // not freed; streams, events, graphs and what libraries made not destroyed
+    std::vector<std::string> faults{};  // of the calling code: foreign pointers, copies out of bounds ...
 };
 const Tally& tally();
+// Names of the kernels in the tally, without namespace and template arguments.
+std::set<std::string> kernels_run();
+// The faults so far, which are forgotten: for a test that makes some.
+std::vector<std::string> take_faults();
+
+// For the stand-ins of libraries.
+bool is_device_memory(const void* data, std::size_t bytes);
+bool is_stream(cudaStream_t stream);
+void note_fault(std::string text);
+void count_handles(int change);
 
 }

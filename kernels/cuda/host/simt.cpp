@@ -1,12 +1,15 @@
-// The scheduler of simt.h: blocks one after another, the threads of one in an order of choice (SIMT_ORDER=reverse), so
-// that a kernel whose result depends on the order shows it.
+// The scheduler of simt.h: blocks one after another, the threads of one too until they wait. From launch to launch the
+// order of both changes, so that a kernel whose result depends on it does not give the same bits again;
+// SIMT_ORDER=forward or =reverse holds it fixed.
 #include "kernels/cuda/host/simt.h"
 
 #include <cstdlib>
 #include <memory>
+#include <numeric>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // Saves the registers a call must keep, takes another stack and what was saved on it.
@@ -57,30 +60,54 @@ struct Block {
     std::set<void*> poisoned;
     const std::function<void()>* body = nullptr;
     void* scheduler = nullptr;
-    int current = 0, threads = 0;
-    bool is_reverse = false;
+    std::vector<int> order;                   // of the threads
+    int current = 0, place = 0, threads = 0;  // place of the current thread in the order
 };
 Block block;
 
-// The thread after `from` in the order of choice that can go on; -1 if the scheduler must look who may be released.
-int next_ready(int from) {
-    const int step = block.is_reverse ? -1 : 1;
-    for (int at = from + step; at >= 0 && at < block.threads; at += step)
-        if (block.lanes[static_cast<std::size_t>(at)].state == State::ready) return at;
+enum class Order : std::uint8_t { forward, reverse, jumping };
+Order order_of_next_launch() {
+    static std::uint32_t state = 1;
+    static const char* const fixed = std::getenv("SIMT_ORDER");
+    if (fixed != nullptr) return std::string_view(fixed) == "reverse" ? Order::reverse : Order::forward;
+    // Not in turn: each kernel of an op of three would then meet one order alone.
+    state = state * 1664525 + 1013904223;
+    return static_cast<Order>((state >> 24) % 3);
+}
+// What comes at `place` of `count`.
+std::int64_t at_place(Order order, std::int64_t place, std::int64_t count, std::int64_t jump) {
+    return order == Order::forward   ? place
+           : order == Order::reverse ? count - 1 - place
+                                     : (place * jump + count / 2) % count;
+}
+// A step that comes to every one of `count`.
+std::int64_t jump_for(std::int64_t count) {
+    std::int64_t jump = count * 5 / 8 | 1;
+    while (std::gcd(jump, count) != 1) ++jump;
+    return jump;
+}
+
+// The place of the next thread that can go on; -1 if the scheduler must look who may be released.
+int next_ready(int place) {
+    while (++place < block.threads) {
+        const int thread = block.order[static_cast<std::size_t>(place)];
+        if (block.lanes[static_cast<std::size_t>(thread)].state == State::ready) return place;
+    }
     return -1;
 }
 
-void resume(void*& saved, int next) {
-    block.current = next;
-    here.thread.x = static_cast<unsigned>(next);
-    simt_switch(&saved, block.lanes[static_cast<std::size_t>(next)].saved);
+void resume(void*& saved, int place) {
+    block.place = place;
+    block.current = block.order[static_cast<std::size_t>(place)];
+    here.thread.x = static_cast<unsigned>(block.current);
+    simt_switch(&saved, block.lanes[static_cast<std::size_t>(block.current)].saved);
 }
 
 [[noreturn]] void lane_main() {
     (*block.body)();
     block.lanes[static_cast<std::size_t>(block.current)].state = State::done;
     void* ignored = nullptr;
-    if (const int next = next_ready(block.current); next >= 0) resume(ignored, next);
+    if (const int next = next_ready(block.place); next >= 0) resume(ignored, next);
     simt_switch(&ignored, block.scheduler);
     std::abort();
 }
@@ -99,7 +126,7 @@ void start(Lane& lane) {
 void wait(State state) {
     Lane& lane = block.lanes[static_cast<std::size_t>(block.current)];
     lane.state = state;
-    if (const int next = next_ready(block.current); next >= 0)
+    if (const int next = next_ready(block.place); next >= 0)
         resume(lane.saved, next);
     else
         simt_switch(&lane.saved, block.scheduler);
@@ -144,12 +171,11 @@ bool release_block() {
 }
 
 void run_block() {
-    block.is_reverse = std::getenv("SIMT_ORDER") != nullptr;
     block.poisoned.clear();
     for (int i = 0; i < block.threads; ++i) start(block.lanes[static_cast<std::size_t>(i)]);
     for (bool moved = true; moved;) {
         // A thread that waits or ends hands over to the next one itself; the last comes back here.
-        const int first = next_ready(block.is_reverse ? block.threads : -1);
+        const int first = next_ready(-1);
         if (first >= 0) resume(block.scheduler, first);
         moved = first >= 0;
         moved = release_warps() || moved;
@@ -171,12 +197,18 @@ void run_grid(dim3 grid, int threads, const std::function<void()>& body) {
     here.block_size = dim3(static_cast<unsigned>(threads));
     here.grid = grid;
     here.thread = {0, 0, 0};
-    for (unsigned z = 0; z < grid.z; ++z)
-        for (unsigned y = 0; y < grid.y; ++y)
-            for (unsigned x = 0; x < grid.x; ++x) {
-                here.block = {x, y, z};
-                run_block();
-            }
+    const Order order = order_of_next_launch();
+    const std::int64_t jump = jump_for(threads);
+    block.order.resize(static_cast<std::size_t>(threads));
+    for (int i = 0; i < threads; ++i)
+        block.order[static_cast<std::size_t>(i)] = static_cast<int>(at_place(order, i, threads, jump));
+    const std::int64_t blocks = std::int64_t{grid.x} * grid.y * grid.z, leap = jump_for(blocks);
+    for (std::int64_t i = 0; i < blocks; ++i) {
+        const auto at = static_cast<std::uint64_t>(at_place(order, i, blocks, leap));
+        here.block = {static_cast<unsigned>(at % grid.x), static_cast<unsigned>(at / grid.x % grid.y),
+                      static_cast<unsigned>(at / grid.x / grid.y)};
+        run_block();
+    }
 }
 
 void block_wait() { wait(State::block_wait); }

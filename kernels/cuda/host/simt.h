@@ -14,8 +14,8 @@
 #define __device__
 #define __host__
 #define __launch_bounds__(...)
-#define BKD_SHARED(T, name, ...)            \
-    static T name __VA_ARGS__; \
+#define BKD_SHARED(T, name, ...) \
+    static T name __VA_ARGS__;   \
     ::simt::on_shared(&name, sizeof(name))
 
 namespace simt {
