@@ -36,6 +36,9 @@ simt_switch:
     ret
 )");
 
+// Of the address sanitizer, if this program has it.
+extern "C" __attribute__((weak)) void __asan_unpoison_memory_region(const volatile void* data, std::size_t bytes);
+
 namespace simt {
 
 constinit Place here{};
@@ -114,6 +117,8 @@ void resume(void*& saved, int place) {
 
 void start(Lane& lane) {
     if (!lane.stack) lane.stack = std::make_unique<std::byte[]>(stack_bytes);
+    // The frames of the thread before were left, not returned from.
+    if (__asan_unpoison_memory_region != nullptr) __asan_unpoison_memory_region(lane.stack.get(), stack_bytes);
     auto top = reinterpret_cast<std::uintptr_t>(lane.stack.get() + stack_bytes) / 16 * 16;
     auto* words = reinterpret_cast<void**>(top);
     *--words = nullptr;
