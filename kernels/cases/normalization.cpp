@@ -59,6 +59,9 @@ struct Fusion {
     bool residual, relu;
     std::string name() const { return std::string(residual ? "_residual" : "") + (relu ? "_relu" : ""); }
 };
+// More sums of chunks than one block of a device puts together.
+Activations many_channels() { return {{65, 8200}, normal(), 0, 1}; }
+
 constexpr Fusion fusions[] = {{false, false}, {false, true}, {true, false}, {true, true}};
 
 // Where y goes: to memory of its own, or over one of the two inputs it may lie on.
@@ -142,6 +145,9 @@ Cases<Args> backward_cases() {
                 all.add(name(a) + w.name() + (relu ? "_relu" : ""), a.draw,
                         [=](CaseMemory& m) { return backward<Args>(m, a, w, relu); });
             }
+    all.add(name(many_channels()), normal(), [](CaseMemory& m) {
+        return backward<Args>(m, many_channels(), {true, true, false, false}, false);
+    });
     const Activations a{{5, 3, 7, 17}, normal(), 0, 1};
     for (const bool relu : {false, true})
         all.add(name(a) + "_inplace" + (relu ? "_relu" : ""), normal(), [=](CaseMemory& m) {
@@ -180,6 +186,8 @@ Cases<BatchNormForward> cases(const BatchNormForward*) {
     for (const Fusion& f : {fusions[2], fusions[3]})
         all.add(name(a) + f.name() + "_into_residual", normal(),
                 [=](CaseMemory& m) { return forward(m, a, f, false, Into::residual); });
+    all.add(name(many_channels()), normal(),
+            [](CaseMemory& m) { return forward(m, many_channels(), fusions[0], true); });
     for (const Activations& layer : layers())
         for (const Fusion& f : {fusions[1], fusions[3]})
             all.bench(text(layer.x) + f.name(), [=](CaseMemory& m) { return forward(m, layer, f, true); });

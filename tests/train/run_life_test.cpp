@@ -305,13 +305,15 @@ TEST_CASE("a full disk ends a run with the command that goes on, and no result i
 TEST_CASE("a run taken up on another device says so, and one of another schema is refused") {
     ToyRun toy;
     toy.train("ce", "run", {}, stop_after(1));
-    RunOptions two;
-    two.threads = 2;
     Json there = facts(toy, "run");
-    REQUIRE(toy.resume("run", {}, two).state == RunResult::State::done);
-    CHECK(toy.said("warning: the run began on cpu: "));
-    there.set("schema", "bkd.run/9");
-    write_file_atomically(toy.path() / "run/run.json", there.dump(), Overwrite::yes);
+    const auto write = [&](const char* key, const char* value) {
+        there.set(key, value);
+        write_file_atomically(toy.path() / "run/run.json", there.dump(), Overwrite::yes);
+    };
+    write("device", "cpu: another processor");
+    REQUIRE(toy.resume("run").state == RunResult::State::done);
+    CHECK(toy.said("warning: the run began on cpu: another processor; on cpu: "));
+    write("schema", "bkd.run/9");
     CHECK(id_of([&] { toy.resume("run"); }) == "E1006");
 }
 
