@@ -1,6 +1,6 @@
 // Convolutions on a device. Contract: kernels/convolution.h. Those of small networks are our own (convolution_tile.h,
-// convolution_weight.h), the rest cuDNN's where it has a plan (library.h); the kernels here are what runs where there is
-// neither: plain sums in a fixed order, correct for every geometry, not made for speed.
+// convolution_weight.h), the rest cuDNN's where it has a plan (library.h); the kernels here are what runs where there
+// is neither: plain sums in a fixed order, correct for every geometry, not made for speed.
 #include "kernels/convolution.h"
 
 #include "kernels/cuda/convolution_tile.h"

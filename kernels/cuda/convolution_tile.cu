@@ -1,11 +1,14 @@
-// Forward and data gradient of 3 x 3 convolutions at stride 1 on a device. Contract: kernels/convolution.h. Both are one sum,
+// Forward and data gradient of 3 x 3 convolutions at stride 1 on a device. Contract: kernels/convolution.h. Both are
+// one sum,
 //
 //   out[pixel, o] = sum over taps and i of in[pixel moved by the tap, i] filter[o, tap, i]
 //
-// forward with in = x, o = k, i = c; the gradient with in = dy, o = c, i = k, the taps in reverse and padding 2 - padding.
+// forward with in = x, o = k, i = c; the gradient with in = dy, o = c, i = k, the taps in reverse and padding 2 -
+// padding.
 //
-// A block takes 2 output rows of a strip (tile_math.cuh) and up to 32 output channels, and walks through the input channels 16
-// at a time: 4 rows of the input and the filters of these channels lie in shared memory, and serve 9 x 16 products a number.
+// A block takes 2 output rows of a strip (tile_math.cuh) and up to 32 output channels, and walks through the input
+// channels 16 at a time: 4 rows of the input and the filters of these channels lie in shared memory, and serve 9 x 16
+// products a number.
 #include "kernels/cuda/convolution_tile.h"
 
 #include "kernels/cuda/tile_math.cuh"
@@ -29,16 +32,17 @@ template <class Math, bool is_gradient, int outs>
 struct Products {
     using Left = nvcuda::wmma::fragment<nvcuda::wmma::matrix_a, tile, tile, Math::step, typename Math::Operand,
                                         nvcuda::wmma::row_major>;
-    // A filter lies as in memory: [k, taps, c], so that forward has the input channel innermost, the gradient the output.
+    // A filter lies as in memory: [k, taps, c], so that forward has the input channel innermost, the gradient the
+    // output.
     using Order = std::conditional_t<is_gradient, nvcuda::wmma::row_major, nvcuda::wmma::col_major>;
     using Right = nvcuda::wmma::fragment<nvcuda::wmma::matrix_b, tile, tile, Math::step, typename Math::Operand, Order>;
     nvcuda::wmma::fragment<nvcuda::wmma::accumulator, tile, tile, Math::step, float> acc[pixel_tiles][outs];
 };
 
 // Formula   above [+ bias] [+ out]
-// Shapes    in [n, h, w, in_channels], out [n, p, q, out_channels] f32 bf16; filter [k, 9, c] likewise; bias [k] f32 or null
+// Shapes    in [n, h, w, in_channels], out [n, p, q, out_channels], filter [k, 9, c] f32 bf16; bias [k] f32 or null
 // Mapping   blockIdx.x: images, strip, band; blockIdx.y: output channels. A warp: half a row's pixels, all its channels
-// Bytes     in times 2 and once for every 32 output channels, filter once a block, from the second cache but for the first; out
+// Bytes     in twice for every 32 output channels, filter once a block, mostly from the second cache; out once
 template <class Math, class T, bool is_gradient, int outs, int access>
 __global__ void __launch_bounds__(block_threads)
     convolve(Tiles g, const T* in, const T* filter, const float* bias, T* out, bool accumulate) {
@@ -67,7 +71,8 @@ __global__ void __launch_bounds__(block_threads)
         __syncthreads();  // the last channels have been used
         for (int at = thread; at < in_rows * lines * parts; at += block_threads) {
             const auto [row, line] = g.lines(static_cast<std::uint32_t>(at / parts));
-            const int channel = first_in + at % parts * access, image = first_image + (static_cast<int>(line) & (images - 1));
+            const int channel = first_in + at % parts * access,
+                      image = first_image + (static_cast<int>(line) & (images - 1));
             const int i = top + static_cast<int>(row) - g.padding_h;
             const int j = first_column + static_cast<int>(line >> g.strip.images_log) - g.padding_w;
             Vec<T, access> values{};
@@ -175,7 +180,8 @@ void run(Stream& stream, const Operands& of) {
     auto* y = elements<T>(of.out);
     const bool is_wide = are_aligned(16, x, filter, y);
     const auto queue = [&]<int outs>(Width<outs>) {
-        const auto kernel = is_wide ? convolve<Math, T, is_gradient, outs, full_width<T>> : convolve<Math, T, is_gradient, outs, 1>;
+        const auto kernel =
+            is_wide ? convolve<Math, T, is_gradient, outs, full_width<T>> : convolve<Math, T, is_gradient, outs, 1>;
         launch(stream, kernel, dim3(places, blocks_for(g.out_channels, outs * tile)), block_threads, g, x, filter,
                elements<float>(of.bias), y, of.accumulate);
     };
@@ -208,7 +214,8 @@ bool run_if_small(Stream& stream, const Operands& of, const ConvolutionGeometry&
 
 bool tiled_forward(Stream& stream, const Conv2dForward& args, bool tf32) {
     const auto [h, w] = args.geometry.padding;
-    return run_if_small<false>(stream, {args.x, args.w, args.bias, args.y, false, static_cast<int>(h), static_cast<int>(w)},
+    return run_if_small<false>(stream,
+                               {args.x, args.w, args.bias, args.y, false, static_cast<int>(h), static_cast<int>(w)},
                                args.geometry, tf32);
 }
 

@@ -1,9 +1,9 @@
-// Weight gradients of 3 x 3 convolutions on a device: dw = sum over output pixels of dy^T x, a matrix product of few rows and
-// columns and a very long sum. Contract: kernels/convolution.h.
+// Weight gradients of 3 x 3 convolutions on a device: dw = sum over output pixels of dy^T x, a matrix product of few
+// rows and columns and a very long sum. Contract: kernels/convolution.h.
 //
-// A block takes 16 input channels, up to 64 output channels, all 9 taps, and a share of the output rows: so dy and x are read
-// about once, and a value in shared memory serves 9 x 16 products. Its partial sums go to memory; a second launch adds the
-// shares in a fixed order.
+// A block takes 16 input channels, up to 64 output channels, all 9 taps, and a share of the output rows: so dy and x
+// are read about once, and a value in shared memory serves 9 x 16 products. Its partial sums go to memory; a second
+// launch adds the shares in a fixed order.
 #include "kernels/cuda/convolution_weight.h"
 
 #include "kernels/cuda/reduce.cuh"
@@ -30,12 +30,13 @@ template <int pixels, int stride>
 struct StripLayout {
     // Columns of x behind `columns` of y, of one parity, are columns + extra.
     static constexpr int extra = stride == 1 ? 2 : 1;
-    static constexpr int row_rows = stride * (pixels + extra * (pixels >> least_columns_log));  // shared rows an image row takes
+    static constexpr int row_lines =
+        stride * (pixels + extra * (pixels >> least_columns_log));  // of shared memory that an image row takes
 };
 
 __device__ int smaller(int a, int b) { return a < b ? a : b; }
 
-// Formula   partial[chunk, k, tap, c] = sum over the chunk's n, p, q of dy[n,p,q,k] x[n, p sh - ph + r, q sw - pw + s, c]
+// Formula   partial[chunk, k, (r, s), c] = sum over the chunk of dy[n,p,q,k] x[n, p sh - ph + r, q sw - pw + s, c]
 // Shapes    x [n, h, w, c], dy [n, p, q, k] f32 bf16; partial [chunks, k, 9, c] f32
 // Mapping   blockIdx.x: 16 input channels and `outs` tiles of output channels; blockIdx.y: chunk. A warp: one tile of
 //           output channels, every (warps / outs)-th step of a strip
@@ -46,17 +47,17 @@ __global__ void __launch_bounds__(block_threads)
     using Stored = typename Math::Stored;
     using Layout = StripLayout<pixels, stride>;
     constexpr int x_width = tile + Math::pad, dy_width = outs * tile + Math::pad, splits = warps / outs;
-    using XRows = SharedArray<Stored, 3 * Layout::row_rows * x_width>;
-    using DyRows = SharedArray<Stored, pixels * dy_width>;
+    using XLines = SharedArray<Stored, 3 * Layout::row_lines * x_width>;
+    using DyLines = SharedArray<Stored, pixels * dy_width>;
     using Sums = SharedArray<float, warps * tile * tile>;
-    BKD_SHARED(XRows, x_rows);
-    BKD_SHARED(DyRows, dy_rows);
+    BKD_SHARED(XLines, x_lines);
+    BKD_SHARED(DyLines, dy_lines);
     BKD_SHARED(Sums, sums);
     const int thread = static_cast<int>(threadIdx.x), warp = thread / warp_size;
     const int first_in = static_cast<int>(blockIdx.x) % in_tiles * tile,
               first_out = static_cast<int>(blockIdx.x) / in_tiles * outs * tile;
     const int images = 1 << g.strip.images_log, columns = 1 << g.strip.columns_log;
-    const int row_rows = stride * (pixels + Layout::extra * images);  // of this strip's shape
+    const int row_lines = stride * (pixels + Layout::extra * images);  // of this strip's shape
 
     Math mine;
     mine.clear();
@@ -73,17 +74,20 @@ __global__ void __launch_bounds__(block_threads)
             __syncthreads();  // the last strip has been used
             // Row i of x lies in place (i + 3 ph) mod 3: of three rows, those that the next strip shares stay.
             for (int i = loaded > top ? loaded : top; i < top + 3; ++i) {
-                Stored* const place = x_rows.at + (i + 3 * g.padding_h) % 3 * row_rows * x_width;
+                Stored* const place = x_lines.at + (i + 3 * g.padding_h) % 3 * row_lines * x_width;
                 const int wanted = ((columns - 1) * stride + 3) << g.strip.images_log;
                 constexpr int parts = tile / access;
                 for (int at = thread; at < wanted * parts; at += block_threads) {
                     const int part = at % parts, pixel = at / parts;
                     const int image = pixel & (images - 1), column = pixel >> g.strip.images_log;
-                    const int from_n = first_image + image, from_column = first_x + column, channel = first_in + part * access;
+                    const int from_n = first_image + image, from_column = first_x + column,
+                              channel = first_in + part * access;
                     Vec<T, access> values{};
                     if (from_n < g.n && i >= 0 && i < g.h && from_column >= 0 && from_column < g.w && channel < g.c)
-                        values = load<access>(x + ((std::int64_t{from_n} * g.h + i) * g.w + from_column) * g.c + channel);
-                    const int line = column % stride * (row_rows / stride) + (column / stride << g.strip.images_log) + image;
+                        values =
+                            load<access>(x + ((std::int64_t{from_n} * g.h + i) * g.w + from_column) * g.c + channel);
+                    const int line =
+                        column % stride * (row_lines / stride) + (column / stride << g.strip.images_log) + image;
                     store(place + line * x_width + part * access, stored<Math>(values));
                 }
             }
@@ -91,24 +95,27 @@ __global__ void __launch_bounds__(block_threads)
             constexpr int parts = outs * tile / access;
             for (int at = thread; at < pixels * parts; at += block_threads) {
                 const int part = at % parts, pixel = at / parts;
-                const int from_n = first_image + (pixel & (images - 1)), column = first_column + (pixel >> g.strip.images_log);
+                const int from_n = first_image + (pixel & (images - 1)),
+                          column = first_column + (pixel >> g.strip.images_log);
                 const int channel = first_out + part * access;
                 Vec<T, access> values{};
                 if (from_n < g.n && column < g.q && channel < g.k)
                     values = load<access>(dy + ((std::int64_t{from_n} * g.p + row) * g.q + column) * g.k + channel);
-                store(dy_rows.at + pixel * dy_width + part * access, stored<Math>(values));
+                store(dy_lines.at + pixel * dy_width + part * access, stored<Math>(values));
             }
             __syncthreads();
             int line_of_row[3], line_of_column[3];
 #pragma unroll
             for (int i = 0; i < 3; ++i) {
-                line_of_row[i] = (top + i + 3 * g.padding_h) % 3 * row_rows;
-                line_of_column[i] = i % stride * (row_rows / stride) + (i / stride << g.strip.images_log);
+                line_of_row[i] = (top + i + 3 * g.padding_h) % 3 * row_lines;
+                line_of_column[i] = i % stride * (row_lines / stride) + (i / stride << g.strip.images_log);
             }
             for (int first = warp / outs * Math::step; first < pixels; first += splits * Math::step)
                 mine.add(
-                    dy_rows.at + first * dy_width + warp % outs * tile, dy_width,
-                    [&](int tap) { return x_rows.at + (line_of_row[tap / 3] + line_of_column[tap % 3] + first) * x_width; },
+                    dy_lines.at + first * dy_width + warp % outs * tile, dy_width,
+                    [&](int tap) {
+                        return x_lines.at + (line_of_row[tap / 3] + line_of_column[tap % 3] + first) * x_width;
+                    },
                     x_width);
         }
     }
@@ -123,8 +130,7 @@ __global__ void __launch_bounds__(block_threads)
             float sum = sums.at[at];
 #pragma unroll
             for (int split = 1; split < splits; ++split) sum += sums.at[split * outs * tile * tile + at];
-            if (in < g.c && out < g.k)
-                partial[((std::int64_t{blockIdx.y} * g.k + out) * taps + tap) * g.c + in] = sum;
+            if (in < g.c && out < g.k) partial[((std::int64_t{blockIdx.y} * g.k + out) * taps + tap) * g.c + in] = sum;
         }
     }
 }
@@ -146,8 +152,8 @@ Strips share_out(const Conv2dBackwardWeight& args, int pixels, std::int64_t chan
              .padding_w = narrow(args.geometry.padding[1])};
     g.strip = Strip::of(g.q, pixels, least_columns_log);
     const std::int64_t strips = parts(g.n, 1 << g.strip.images_log) * g.strip.count;
-    // Chunks from the shape alone, so that every device adds in the same order. 512 blocks fill the large ones; what the
-    // chunks leave behind should stay in the second cache.
+    // Chunks from the shape alone, so that every device adds in the same order. 512 blocks fill the large ones; what
+    // the chunks leave behind should stay in the second cache.
     constexpr std::int64_t blocks_wanted = 512, most_partials = 10 << 18;
     const std::int64_t chunks_wanted =
         std::max<std::int64_t>(1, std::min(blocks_wanted / channel_blocks, most_partials / args.dw.view.count()));
@@ -170,8 +176,8 @@ void run(Stream& stream, const Conv2dBackwardWeight& args) {
     constexpr int width = full_width<T>;
     const auto *x = elements<T>(args.x), *dy = elements<T>(args.dy);
     const bool is_wide = c % width == 0 && k % width == 0 && are_aligned(16, x, dy);
-    const auto kernel = is_wide ? weight_tiles<Math, T, outs, pixels, stride, width>
-                                : weight_tiles<Math, T, outs, pixels, stride, 1>;
+    const auto kernel =
+        is_wide ? weight_tiles<Math, T, outs, pixels, stride, width> : weight_tiles<Math, T, outs, pixels, stride, 1>;
     const dim3 grid(static_cast<unsigned>(channel_blocks), static_cast<unsigned>(g.chunks()));
     launch(stream, kernel, grid, block_threads, g, in_tiles, x, dy, partial.as<float>());
     sum_chunks(stream, partial.as<float>(), g.chunks(), dw.count(), elements<float>(args.dw), 1.0f, args.dw.accumulate);

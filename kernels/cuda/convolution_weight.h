@@ -1,6 +1,6 @@
 #pragma once
-// The weight gradient of 3 x 3 convolutions by our own kernel. cuDNN has fast ones for the shapes of CIFAR networks, 16 to 64
-// channels and 10^4 to 10^5 output pixels, but none that adds in the same order every time.
+// The weight gradient of 3 x 3 convolutions by our own kernel. cuDNN has fast ones for the shapes of CIFAR networks, 16
+// to 64 channels and 10^4 to 10^5 output pixels, but none that adds in the same order every time.
 #include "kernels/convolution.h"
 #include "kernels/stream.h"
 

@@ -111,8 +111,8 @@ __device__ void join_moments(const ColumnGrid& grid, std::int64_t first, const f
     to.running_mean[c] += to.momentum * (mean - to.running_mean[c]);
     to.running_var[c] += to.momentum * (squared / (m - 1) - to.running_var[c]);
 }
-__global__ void __launch_bounds__(256, 4) join_moments_of(ColumnGrid grid, const float* means, const float* squares,
-                                                       Statistics to) {
+__global__ void __launch_bounds__(256, 4)
+    join_moments_of(ColumnGrid grid, const float* means, const float* squares, Statistics to) {
     join_moments(grid, std::int64_t{blockIdx.x} * warp_size, means, squares, to);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// What the kernels of 3 x 3 convolutions share: how a strip of pixels lies in shared memory, and a warp's products of tiles.
+// What the kernels of 3 x 3 convolutions share: how a strip of pixels lies in shared memory, and a warp's products of
+// tiles.
 #include "kernels/cuda/launch.cuh"
 
 #include <mma.h>
@@ -14,8 +15,8 @@ struct Strip {
     int columns_log, images_log;
     int count;  // in a row of the output
 
-    // As wide as a row of `columns`, from 2^least_log to 32, and filled up to `pixels` with images. Two images at least: pairs
-    // of lines keep the alignment that fragments ask for.
+    // As wide as a row of `columns`, from 2^least_log to 32, and filled up to `pixels` with images. Two images at
+    // least: pairs of lines keep the alignment that fragments ask for.
     static Strip of(std::int64_t columns, int pixels, int least_log) {
         const auto log2_up = [](std::int64_t x) {
             int log = 0;
@@ -48,8 +49,9 @@ __device__ Vec<typename Math::Stored, n> stored(const Vec<T, n>& values) {
 // Sums of products of 16 output channels by 16 input channels over pixels, for the 9 taps of a filter. Three kinds of
 // arithmetic with one interface; operands lie in shared memory, a line a pixel, a column a channel.
 //
-//   Stored        how an operand lies in shared memory           pad      numbers between lines, so that reading a column
-//   step          pixels that add() takes at once                         of a tile meets no bank twice
+//   Stored        how an operand lies in shared memory
+//   pad           numbers between lines, so that reading a column of a tile meets no bank twice
+//   step          pixels that add() takes at once
 //   add(...)      acc[tap] += dy^T x of `step` pixels
 //   put(...)      one tap's sums, [16, 16] row-major: output channel, input channel
 // Tensor cores, through fragments of one warp. `Number` is what the fragments hold.

@@ -1,7 +1,7 @@
 #pragma once
-// The tensor-core fragments of the toolkit's mma.h that kernels/cuda uses, for the executor: products of a warp's tiles in f32.
-// A lane has one row of a left operand and of the sums, and all of a right operand, so that each row is computed twice, not 32
-// times. What lies where in a fragment is the toolkit's secret, and no kernel may look.
+// The tensor-core fragments of the toolkit's mma.h that kernels/cuda uses, for the executor: products of a warp's tiles
+// in f32. A lane has one row of a left operand and of the sums, and all of a right operand, so that each row is
+// computed twice, not 32 times. What lies where in a fragment is the toolkit's secret, and no kernel may look.
 #include "kernels/cuda/host/simt.h"
 
 #include <cuda_bf16.h>
