@@ -29,7 +29,7 @@ double distance(std::span<const double> a, std::span<const double> b) {
 // ResNet-8 on one batch of 32 pictures of random numbers, step after step.
 struct ResNet8 {
     ResNet8(DeviceKind kind, DType storage)
-        : runtime(Device{kind, 0}, {.threads = 2}, storage),
+        : runtime(Device{kind, 0}, {}, storage),
           ctx(runtime),
           network(make_network({.name = "resnet8", .classes = 10})) {
         parameters().materialise(ctx, 1, "student");
