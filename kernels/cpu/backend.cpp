@@ -71,6 +71,9 @@ private:
     // OMP_NUM_THREADS, which omp_get_max_threads() answers with, may ask for fewer than are allowed.
     static int allowed(const BackendOptions& options) {
         BKD_CHECK(options.threads >= 0, "{} threads", options.threads);
+#ifdef __SANITIZE_THREAD__
+        return 1;  // libgomp is not instrumented: its joins are unknown to the sanitizer, which sees races in every loop
+#endif
         return options.threads > 0 ? options.threads : std::min(allowed_threads(), omp_get_max_threads());
     }
 
