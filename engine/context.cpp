@@ -6,6 +6,8 @@
 
 namespace bkd {
 
+void Runtime::set_up() { one = Context(*this).full({1}, 1); }
+
 Tensor Context::full(const Shape& shape, double value) const {
     Tensor y = empty(shape);
     elementwise().fill({.y = y, .value = value});

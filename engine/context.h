@@ -14,14 +14,20 @@ struct Runtime {
     explicit Runtime(Device device, const BackendOptions& options = {}, DType stored = DType::f32)
         : backend(open_backend(device, options)), stream(backend->make_stream()), tensors(backend->pool()) {
         store_in(stored);
+        set_up();
     }
 
     std::unique_ptr<Backend> backend;
     std::unique_ptr<Stream> stream;
     TensorStore tensors;
+    // [1], real: 1. What backward starts with.
+    Tensor one;
     // What activations are stored in, and the copies of weights that are read beside them. Everything else is real.
     DType storage;
     void store_in(DType wanted) { storage = wanted == DType::bf16 ? DType::bf16 : backend->real; }
+
+private:
+    void set_up();
 };
 
 // Randomness inside a step (dropout). Its position (epoch, step) is memory on the device: [2] i32.

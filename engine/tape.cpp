@@ -57,8 +57,8 @@ void Tape::backward(Context& back, const Tensor& y, const Tensor& dy) {
         y.node()->gradient = dy;
     } else {
         BKD_CHECK(y.count() == 1, "y {} is not a single number: give dy", y.shape().str());
-        y.node()->gradient = back.empty(y.shape(), y.dtype());
-        back.elementwise().fill({.y = y.node()->gradient, .value = 1});
+        BKD_CHECK(y.dtype() == back.real(), "backward starts at a real number, not at {}", name_of(y.dtype()));
+        y.node()->gradient = back.runtime().tensors.alias(back.runtime().one, y.shape());
     }
     Gradients gradients(back.runtime().tensors);
     for (; !records_.empty(); pop(true)) {

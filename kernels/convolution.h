@@ -37,27 +37,21 @@ struct Conv2dForward {
 };
 
 // dx[n,h,w,c] = sum over the (p, q, k, r, s) that read x[n,h,w,c] of dy[n,p,q,k] w[k,r,s,c]
-struct Conv2dBackwardData {
-    ConstView dy;  // [n, p, q, k]
-    ConstView w;   // [k, r, s, c / g]
-    Out dx;        // [n, h, w, c]
-    ConvolutionGeometry geometry{};
-    double flops() const { return convolution_flops(dy.shape, w.shape); }
-};
-
 // dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] x[n, p sh - ph + r, q sw - pw + s, c]
-struct Conv2dBackwardWeight {
-    ConstView x;   // [n, h, w, c]
-    ConstView dy;  // [n, p, q, k]
-    Out dw;        // [k, r, s, c / g] f32
+// either may be left out; the bits of one do not depend on the other
+struct Conv2dBackward {
+    ConstView x;   // [n, h, w, c]     f32 bf16
+    ConstView w;   // [k, r, s, c / g] as x
+    ConstView dy;  // [n, p, q, k]     as x
+    Out dx{};      // [n, h, w, c]     as x
+    Out dw{};      // [k, r, s, c / g] f32
     ConvolutionGeometry geometry{};
-    double flops() const { return convolution_flops(dy.shape, dw.view.shape); }
+    double flops() const { return ((dx ? 1 : 0) + (dw ? 1 : 0)) * convolution_flops(dy.shape, w.shape); }
 };
 
-#define BKD_CONVOLUTION_OPS(OP)                  \
-    OP(conv2d_forward, Conv2dForward)            \
-    OP(conv2d_backward_data, Conv2dBackwardData) \
-    OP(conv2d_backward_weight, Conv2dBackwardWeight)
+#define BKD_CONVOLUTION_OPS(OP)       \
+    OP(conv2d_forward, Conv2dForward) \
+    OP(conv2d_backward, Conv2dBackward)
 BKD_FAMILY(Convolution, BKD_CONVOLUTION_OPS)
 
 }

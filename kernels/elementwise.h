@@ -76,22 +76,30 @@ struct SliceScatter {
     int axis = 0;
     std::int64_t offset = 0;
 };
+// y[index] = x; the rest of y stays as it is. LogicError for an index outside y, found by the body
+struct Put {
+    static constexpr bool keeps_rest = true;
+    ConstView x;      // [1] f32
+    ConstView index;  // [1] i32, in 0..n - 1
+    View y;           // [n] f32
+};
 
-#define BKD_ELEMENTWISE_OPS(OP) \
-    OP(add, Add)                \
-    OP(subtract, Subtract)      \
-    OP(multiply, Multiply)      \
-    OP(divide, Divide)          \
-    OP(scale, Scale)            \
-    OP(scale_rows, ScaleRows)   \
-    OP(bias_add, BiasAdd)       \
-    OP(exp, Exp)                \
-    OP(log, Log)                \
-    OP(sqrt, Sqrt)              \
-    OP(fill, Fill)              \
-    OP(cast, Cast)              \
-    OP(slice_copy, SliceCopy)   \
-    OP(slice_scatter, SliceScatter)
+#define BKD_ELEMENTWISE_OPS(OP)     \
+    OP(add, Add)                    \
+    OP(subtract, Subtract)          \
+    OP(multiply, Multiply)          \
+    OP(divide, Divide)              \
+    OP(scale, Scale)                \
+    OP(scale_rows, ScaleRows)       \
+    OP(bias_add, BiasAdd)           \
+    OP(exp, Exp)                    \
+    OP(log, Log)                    \
+    OP(sqrt, Sqrt)                  \
+    OP(fill, Fill)                  \
+    OP(cast, Cast)                  \
+    OP(slice_copy, SliceCopy)       \
+    OP(slice_scatter, SliceScatter) \
+    OP(put, Put)
 BKD_FAMILY(Elementwise, BKD_ELEMENTWISE_OPS)
 
 }

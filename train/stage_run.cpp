@@ -29,8 +29,9 @@ StageRun::StageRun(const Training& training, const Stage& stage, Method& method,
     schedule_.epochs = static_cast<double>(epochs);
     schedule_.steps_per_epoch = steps_per_epoch_;
     learning_rate_memory_ = plain_ctx_.full({1}, 0);
-    position_ = plain_ctx_.upload({2}, std::vector<std::int32_t>{0, 0});
-    training_ctx_.randomness = {philox_key(training.seed, stage.name + "/dropout"), position_};
+    position_ = plain_ctx_.upload({3}, std::vector<std::int32_t>{0, 0, 0});
+    training_ctx_.randomness = {philox_key(training.seed, stage.name + "/dropout"),
+                                runtime_.tensors.slice(position_, 0, {2})};
     const std::int64_t kept = std::clamp<std::int64_t>(steps_per_epoch_, 1, training.log_every);
     losses_ = plain_ctx_.full({kept}, 0);
     loss_images_.reserve(static_cast<std::size_t>(kept));
@@ -68,7 +69,7 @@ std::optional<StepReport> StageRun::step() {
     if (const Tensor loss = run(step)) {
         ++context_.network().parameters().batches_tracked;
         method_.after_step(step);
-        keep_loss(loss);
+        loss_images_.push_back(context_.feed().size());
     }
     ++done_;
     images_since_report_ += context_.feed().size();
@@ -124,6 +125,8 @@ Tensor StageRun::compute(Step& step) {
         return {};
     }
     update(loss);
+    plain_ctx_.elementwise().put(
+        {.x = runtime_.tensors.alias(loss, {1}), .index = runtime_.tensors.slice(position_, 2, {1}), .y = losses_});
     return loss;
 }
 
@@ -136,8 +139,9 @@ void StageRun::next_numbers() {
     learning_rate_ = schedule_.at(epochs_done_ + stage().index_base, done_);
     const auto rate = static_cast<float>(learning_rate_);
     plain_ctx_.assign(learning_rate_memory_, std::span<const float>(&rate, 1));
-    const std::array<std::int32_t, 2> position = {static_cast<std::int32_t>(epochs_done_),
-                                                  static_cast<std::int32_t>(done_ - epochs_done_ * steps_per_epoch_)};
+    const std::array<std::int32_t, 3> position = {static_cast<std::int32_t>(epochs_done_),
+                                                  static_cast<std::int32_t>(done_ - epochs_done_ * steps_per_epoch_),
+                                                  static_cast<std::int32_t>(loss_images_.size())};
     plain_ctx_.assign(position_, std::span<const std::int32_t>(position));
 }
 
@@ -163,12 +167,6 @@ void StageRun::update(const Tensor& loss) {
         optimizer_.step(plain_ctx_, learning_rate_memory_);
     }
     for (const OpenCompanion& companion : context_.companions()) companion.follow(plain_ctx_);
-}
-
-void StageRun::keep_loss(const Tensor& loss) {
-    const Tensor place = runtime_.tensors.slice(losses_, static_cast<std::int64_t>(loss_images_.size()), loss.shape());
-    plain_ctx_.elementwise().scale({.x = loss, .y = place});
-    loss_images_.push_back(context_.feed().size());
 }
 
 // Looks at every loss since the last time.

@@ -81,7 +81,6 @@ private:
     Tensor compute(Step& step);
     bool is_left_out(const Tensor& loss);
     void update(const Tensor& loss);
-    void keep_loss(const Tensor& loss);
     void check_losses();
     StepReport read_back(const Step& step);
     double gradient_norm();
@@ -105,7 +104,7 @@ private:
     std::int64_t steps_per_epoch_ = 0, epochs_ = 0, total_steps_ = 0;
     std::int64_t epochs_done_ = 0, done_ = 0, epoch_end_ = 0;
 
-    // Numbers of a step, in device memory.
+    // Numbers of a step, in device memory; position_ [3] i32: epoch, step of the epoch, place in losses_.
     Tensor learning_rate_memory_, position_;
     double learning_rate_ = 0;
     // The step as the device replays it until the epoch ends, for batches of these sizes.

@@ -10,11 +10,10 @@ Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& bias
     Tensor y = ctx.empty(kernels::convolution_shape(x.shape(), w.shape(), geometry), x.dtype());
     ctx.convolution().conv2d_forward({.x = x, .w = w.operand(x.dtype()), .bias = bias, .y = y, .geometry = geometry});
     ctx.record("conv2d", y, {x, w, bias}, [=](Context& back, const Tensor& dy, Gradients& grad) {
-        if (Out dx = grad.out(x))
-            back.convolution().conv2d_backward_data(
-                {.dy = dy, .w = w.operand(dy.dtype()), .dx = dx, .geometry = geometry});
-        if (Out dw = grad.out(w, back.real()))
-            back.convolution().conv2d_backward_weight({.x = x, .dy = dy, .dw = dw, .geometry = geometry});
+        const Out dx = grad.out(x), dw = grad.out(w, back.real());
+        if (dx || dw)
+            back.convolution().conv2d_backward(
+                {.x = x, .w = w.operand(dy.dtype()), .dy = dy, .dx = dx, .dw = dw, .geometry = geometry});
         if (Out db = grad.out(bias)) back.reduction().column_sum({.x = dy, .y = db});
     });
     return y;

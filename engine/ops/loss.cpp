@@ -8,6 +8,8 @@ namespace {
 // dz = dloss * (d loss / dz), the latter from the forward; rows of dloss when the loss is not reduced
 void record_loss(Context& ctx, const char* op, const Tensor& loss, const Tensor& z, const Tensor& dz) {
     ctx.record(op, loss, {z}, [dz, to_z = z.slot()](Context& back, const Tensor& dloss, Gradients& grad) {
+        const bool is_one = dloss.view().data == back.runtime().one.view().data;
+        if (is_one && grad.pass(to_z, dz, dz.shape())) return;
         back.elementwise().scale_rows({.x = dz, .factor = dloss, .y = grad.out(to_z)});
     });
 }

@@ -79,40 +79,56 @@ Conv2dForward forward(CaseMemory& m, const Layer& l, const Draw& from, const Bou
             .y = m.output(l.y(), bound),
             .geometry = l.geometry};
 }
-Conv2dBackwardData backward_data(CaseMemory& m, const Layer& l, const Draw& from, const Bound& bound, bool add) {
-    const View dy = m.input(l.y(), from), w = m.input(l.w, from);
-    return {.dy = dy, .w = w, .dx = m.result(l.x, bound, add), .geometry = l.geometry};
-}
-Conv2dBackwardWeight backward_weight(CaseMemory& m, const Layer& l, const Draw& from, const Bound& bound, bool add) {
-    const View x = m.input(l.x, from), dy = m.input(l.y(), from);
-    return {.x = x, .dy = dy, .dw = m.result_f32(l.w, bound, add), .geometry = l.geometry};
+// What a case of the backward op asks for.
+struct Wanted {
+    const char* name;
+    bool data, weight, add;
+};
+constexpr Wanted wanted[] = {{"_dx", true, false, false},
+                             {"_dw", false, true, false},
+                             {"_dxdw", true, true, false},
+                             {"_dxdw_add", true, true, true}};
+
+Conv2dBackward backward(CaseMemory& m, const Layer& l, const Draw& from, bool is_exact, const Wanted& want) {
+    const View x = m.input(l.x, from), w = m.input(l.w, from), dy = m.input(l.y(), from);
+    const auto bound = [&](std::int64_t terms) { return is_exact && !want.add ? exact() : products(terms); };
+    Conv2dBackward args{.x = x, .w = w, .dy = dy, .geometry = l.geometry};
+    if (want.data) args.dx = m.result(l.x, bound(data_terms(l)), want.add);
+    if (want.weight) args.dw = m.result_f32(l.w, bound(weight_terms(l)), want.add);
+    return args;
 }
 
-// `flag`: with bias, or added to what is there.
-template <class Args, class Make>
-Cases<Args> of_layers(const char* flag, std::int64_t (*terms)(const Layer&), Make make) {
-    Cases<Args> all;
+}
+
+Cases<Conv2dForward> cases(const Conv2dForward*) {
+    Cases<Conv2dForward> all;
     all.same_bits = SameBits::same_threads;
     for (const Layer& l : small_layers())
         for (const auto& [from, is_exact] : inputs())
-            for (const bool on : {false, true}) {
-                const Bound bound = is_exact && !on ? exact() : products(terms(l));
-                all.add(l.name() + (on ? flag : ""), from,
-                        [=, from = from](CaseMemory& m) { return make(m, l, from, bound, on); });
+            for (const bool with_bias : {false, true}) {
+                const Bound bound = is_exact && !with_bias ? exact() : products(forward_terms(l));
+                all.add(l.name() + (with_bias ? "_bias" : ""), from,
+                        [=, from = from](CaseMemory& m) { return forward(m, l, from, bound, with_bias); });
             }
     for (const Layer& l : network_layers())
-        all.bench(l.name(), [=](CaseMemory& m) { return make(m, l, normal(), products(terms(l)), false); });
+        all.bench(l.name(), [=](CaseMemory& m) { return forward(m, l, normal(), products(forward_terms(l)), false); });
     return all;
 }
 
-}
-
-Cases<Conv2dForward> cases(const Conv2dForward*) { return of_layers<Conv2dForward>("_bias", forward_terms, forward); }
-Cases<Conv2dBackwardData> cases(const Conv2dBackwardData*) {
-    return of_layers<Conv2dBackwardData>("_add", data_terms, backward_data);
-}
-Cases<Conv2dBackwardWeight> cases(const Conv2dBackwardWeight*) {
-    return of_layers<Conv2dBackwardWeight>("_add", weight_terms, backward_weight);
+Cases<Conv2dBackward> cases(const Conv2dBackward*) {
+    Cases<Conv2dBackward> all;
+    all.same_bits = SameBits::same_threads;
+    for (const Wanted& want : wanted) {
+        for (const Layer& l : small_layers())
+            for (const auto& [from, is_exact] : inputs())
+                all.add(l.name() + want.name, from, [=, from = from, is_exact = is_exact](CaseMemory& m) {
+                    return backward(m, l, from, is_exact, want);
+                });
+        if (want.add) continue;
+        for (const Layer& l : network_layers())
+            all.bench(l.name() + want.name, [=](CaseMemory& m) { return backward(m, l, normal(), false, want); });
+    }
+    return all;
 }
 
 BKD_CASES_OF(convolution, Convolution, BKD_CONVOLUTION_OPS)

@@ -228,6 +228,18 @@ Cases<SliceScatter> cases(const SliceScatter*) {
     return all;
 }
 
+Cases<Put> cases(const Put*) {
+    Cases<Put> all;
+    all.has_bf16 = false;
+    all.legal = {{2, Spoil::extent}};
+    for (const std::int64_t n : {1, 2, 7, 33, 1000})
+        all.add(text(Shape{n}), normal(), [=](CaseMemory& m) {
+            const View x = m.input_f32({1}, normal()), index = m.integers_below({1}, 0, n);
+            return Put{.x = x, .index = index, .y = m.updated_f32({n}, exact())};
+        });
+    return all;
+}
+
 BKD_CASES_OF(elementwise, Elementwise, BKD_ELEMENTWISE_OPS)
 
 }

@@ -12,19 +12,13 @@ void check(const Conv2dForward& args) {
     check.apart(args);
 }
 
-void check(const Conv2dBackwardData& args) {
-    const Checker check("conv2d_backward_data");
-    check.stored("w", args.w);
-    check.like("dx", args.dx.view, args.w, args.dx.view.shape);
-    check.like("dy", args.dy, args.w, convolution_shape(args.dx.view.shape, args.w.shape, args.geometry));
-    check.apart(args);
-}
-
-void check(const Conv2dBackwardWeight& args) {
-    const Checker check("conv2d_backward_weight");
+void check(const Conv2dBackward& args) {
+    const Checker check("conv2d_backward");
     check.stored("x", args.x);
-    check.real("dw", args.dw.view);
-    check.like("dy", args.dy, args.x, convolution_shape(args.x.shape, args.dw.view.shape, args.geometry));
+    check.like("w", args.w, args.x, args.w.shape);
+    check.like("dy", args.dy, args.x, convolution_shape(args.x.shape, args.w.shape, args.geometry));
+    if (args.dx) check.like("dx", args.dx.view, args.x, args.x.shape);
+    check.optional_real("dw", args.dw.view, args.w.shape);
     check.apart(args);
 }
 

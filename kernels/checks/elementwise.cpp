@@ -85,4 +85,13 @@ void check(const SliceScatter& args) {
     check.apart(args, {{args.x, args.y.view}});
 }
 
+void check(const Put& args) {
+    const Checker check("put");
+    check.real("x", args.x, {1});
+    check.typed("index", args.index, DType::i32, {1});
+    check.rank("y", args.y, 1, 1);
+    check.real("y", args.y);
+    check.apart(args);
+}
+
 }

@@ -112,9 +112,9 @@ void write_or_add(const CpuStream& stream, const Out& out, const Compute& comput
                  });
 }
 
-// Of an empty sum.
+// Of an empty sum, if it is wanted.
 void write_zeros(const Out& out) {
-    if (!out.accumulate) std::fill_n(out.view.as<float>(), out.view.count(), 0.0f);
+    if (out && !out.accumulate) std::fill_n(out.view.as<float>(), out.view.count(), 0.0f);
 }
 
 // y without a product: the bias, or 0.
@@ -122,6 +122,30 @@ void write_bias(const Conv2dForward& args) {
     const std::int64_t k = args.y.dim(3);
     float* y = args.y.as<float>();
     for (std::int64_t i = 0; i < args.y.count(); ++i) y[i] = args.bias ? args.bias.as<float>()[i % k] : 0.0f;
+}
+
+void write_data_gradient(CpuStream& stream, const Conv2dBackward& args) {
+    PrimitiveCache& cache = *stream.primitives;
+    WeightedPrimitive& p = cache.get(key_of(backward_data, args.x.shape, args.w.shape, args.geometry), [&] {
+        return make_backward_data({args.x.shape, args.w.shape, args.dy.shape, args.geometry}, cache.engine);
+    });
+    const Scratch blocked(stream.pool, p.reorder ? p.weight_bytes : 0);
+    if (p.reorder) p.reorder->run(stream, cache.queue, {args.w.data, blocked.as<void>()});
+    const void* w = p.reorder ? blocked.as<void>() : args.w.data;
+    write_or_add(stream, args.dx, [&](float* dx) { p.main.run(stream, cache.queue, {args.dy.data, w, dx}); });
+}
+
+void write_weight_gradient(CpuStream& stream, const Conv2dBackward& args) {
+    PrimitiveCache& cache = *stream.primitives;
+    WeightedPrimitive& p = cache.get(key_of(backward_weight, args.x.shape, args.w.shape, args.geometry), [&] {
+        return make_backward_weight({args.x.shape, args.w.shape, args.dy.shape, args.geometry}, cache.engine);
+    });
+    const Scratch blocked(stream.pool, p.reorder ? p.weight_bytes : 0);
+    write_or_add(stream, args.dw, [&](float* dw) {
+        float* to = p.reorder ? blocked.as<float>() : dw;
+        p.main.run(stream, cache.queue, {args.x.data, args.dy.data, to});
+        if (p.reorder) p.reorder->run(stream, cache.queue, {to, dw});
+    });
 }
 
 }
@@ -150,47 +174,22 @@ void Convolution::conv2d_forward(Stream& s, const Conv2dForward& args) const {
     });
 }
 
-// dx = sum dy w
-void Convolution::conv2d_backward_data(Stream& s, const Conv2dBackwardData& args) const {
-    if (args.dx.view.count() == 0) return;
-    if (args.dy.count() == 0 || args.w.count() == 0) return write_zeros(args.dx);
+// dx = sum dy w, dw = sum dy x
+void Convolution::conv2d_backward(Stream& s, const Conv2dBackward& args) const {
     CpuStream& stream = cpu_stream(s);
-    const Shape& x = args.dx.view.shape;
+    const bool is_empty = args.x.count() == 0 || args.w.count() == 0 || args.dy.count() == 0;
+    if (is_empty) {
+        write_zeros(args.dx);
+        write_zeros(args.dw);
+        return;
+    }
     const auto text = [&] {
-        return fmt::format("conv2d_backward_data dy {} w {} dx {}", args.dy.shape.str(), args.w.shape.str(), x.str());
+        return fmt::format("conv2d_backward x {} w {} dy {}", args.x.shape.str(), args.w.shape.str(),
+                           args.dy.shape.str());
     };
     onednn_call(stream, text, [&] {
-        PrimitiveCache& cache = *stream.primitives;
-        WeightedPrimitive& p = cache.get(key_of(backward_data, x, args.w.shape, args.geometry), [&] {
-            return make_backward_data({x, args.w.shape, args.dy.shape, args.geometry}, cache.engine);
-        });
-        const Scratch blocked(stream.pool, p.reorder ? p.weight_bytes : 0);
-        if (p.reorder) p.reorder->run(stream, cache.queue, {args.w.data, blocked.as<void>()});
-        const void* w = p.reorder ? blocked.as<void>() : args.w.data;
-        write_or_add(stream, args.dx, [&](float* dx) { p.main.run(stream, cache.queue, {args.dy.data, w, dx}); });
-    });
-}
-
-// dw = sum dy x
-void Convolution::conv2d_backward_weight(Stream& s, const Conv2dBackwardWeight& args) const {
-    if (args.dw.view.count() == 0) return;
-    if (args.dy.count() == 0 || args.x.count() == 0) return write_zeros(args.dw);
-    CpuStream& stream = cpu_stream(s);
-    const Shape& w = args.dw.view.shape;
-    const auto text = [&] {
-        return fmt::format("conv2d_backward_weight x {} dy {} dw {}", args.x.shape.str(), args.dy.shape.str(), w.str());
-    };
-    onednn_call(stream, text, [&] {
-        PrimitiveCache& cache = *stream.primitives;
-        WeightedPrimitive& p = cache.get(key_of(backward_weight, args.x.shape, w, args.geometry), [&] {
-            return make_backward_weight({args.x.shape, w, args.dy.shape, args.geometry}, cache.engine);
-        });
-        const Scratch blocked(stream.pool, p.reorder ? p.weight_bytes : 0);
-        write_or_add(stream, args.dw, [&](float* dw) {
-            float* to = p.reorder ? blocked.as<float>() : dw;
-            p.main.run(stream, cache.queue, {args.x.data, args.dy.data, to});
-            if (p.reorder) p.reorder->run(stream, cache.queue, {to, dw});
-        });
+        if (args.dx) write_data_gradient(stream, args);
+        if (args.dw) write_weight_gradient(stream, args);
     });
 }
 

@@ -68,6 +68,61 @@ std::int64_t source(std::int64_t at, std::int64_t padding, std::int64_t tap, std
     return scaled >= 0 && scaled % stride == 0 && scaled / stride < count ? scaled / stride : -1;
 }
 
+// dx = sum dy w
+void write_data_gradient(const CpuStream& stream, const Conv2dBackward& args) {
+    const Extents e(args.x.shape, args.w.shape, args.dy.shape, args.geometry);
+    const float *dy = args.dy.as<float>(), *w = args.w.as<float>();
+    const std::int64_t taps = e.r * e.s * e.c, y_width = e.groups * e.k, x_width = e.groups * e.c;
+    parallel_for(stream, e.n * e.h, 1, e.work(), [&](std::int64_t row, std::int64_t, std::int64_t) {
+        const std::int64_t n = row / e.h, h = row % e.h;
+        for (std::int64_t v = 0; v < e.w; ++v) {
+            float* dx = args.dx.view.as<float>() + (row * e.w + v) * x_width;
+            if (!args.dx.accumulate) std::fill_n(dx, x_width, 0.0f);
+            for (std::int64_t r = 0; r < e.r; ++r)
+                for (std::int64_t t = 0; t < e.s; ++t) {
+                    const std::int64_t p = source(h, e.padding_h, r, e.stride_h, e.p);
+                    const std::int64_t q = source(v, e.padding_w, t, e.stride_w, e.q);
+                    if (p < 0 || q < 0) continue;
+                    const float* pixel = dy + ((n * e.p + p) * e.q + q) * y_width;
+                    for (std::int64_t g = 0; g < e.groups; ++g)
+                        add_tap(pixel + g * e.k, e.k, w + g * e.k * taps + (r * e.s + t) * e.c, taps, dx + g * e.c,
+                                e.c);
+                }
+        }
+    });
+}
+
+// dw = sum dy x
+void write_weight_gradient(const CpuStream& stream, const Conv2dBackward& args) {
+    const Extents e(args.x.shape, args.w.shape, args.dy.shape, args.geometry);
+    const float *x = args.x.as<float>(), *dy = args.dy.as<float>();
+    float* dw = args.dw.view.as<float>();
+    const std::int64_t taps = e.r * e.s * e.c, y_width = e.groups * e.k, x_width = e.groups * e.c;
+    // Every image is summed by itself before it is added: f32 loses less.
+    const Scratch sums(stream.pool, static_cast<std::size_t>(args.dw.view.bytes()));
+    if (!args.dw.accumulate) std::fill_n(dw, args.dw.view.count(), 0.0f);
+    constexpr std::int64_t tile = 8;
+    for (std::int64_t g = 0; g < e.groups; ++g)
+        parallel_for(stream, e.k, tile, e.work() / e.groups, [&](std::int64_t k, std::int64_t end, std::int64_t) {
+            const std::int64_t at = (g * e.k + k) * taps, count = (end - k) * taps;
+            float* sum = sums.as<float>() + at;
+            for (std::int64_t n = 0; n < e.n; ++n) {
+                std::fill_n(sum, count, 0.0f);
+                for (std::int64_t p = 0; p < e.p; ++p)
+                    for (std::int64_t q = 0; q < e.q; ++q)
+                        for (std::int64_t r = 0; r < e.r; ++r)
+                            for (std::int64_t t = 0; t < e.s; ++t) {
+                                const std::int64_t h = e.row(p, r), v = e.column(q, t);
+                                if (!e.has_row(h) || !e.has_column(v)) continue;
+                                add_product(dy + ((n * e.p + p) * e.q + q) * y_width + g * e.k + k, end - k,
+                                            x + ((n * e.h + h) * e.w + v) * x_width + g * e.c,
+                                            sum + (r * e.s + t) * e.c, taps, e.c);
+                            }
+                add(sum, dw + at, count);
+            }
+        });
+}
+
 }
 
 // y = b + sum x w
@@ -101,61 +156,9 @@ void Convolution::conv2d_forward(Stream& s, const Conv2dForward& args) const {
     });
 }
 
-// dx = sum dy w
-void Convolution::conv2d_backward_data(Stream& s, const Conv2dBackwardData& args) const {
-    const CpuStream& stream = cpu_stream(s);
-    const Extents e(args.dx.view.shape, args.w.shape, args.dy.shape, args.geometry);
-    const float *dy = args.dy.as<float>(), *w = args.w.as<float>();
-    const std::int64_t taps = e.r * e.s * e.c, y_width = e.groups * e.k, x_width = e.groups * e.c;
-    parallel_for(stream, e.n * e.h, 1, e.work(), [&](std::int64_t row, std::int64_t, std::int64_t) {
-        const std::int64_t n = row / e.h, h = row % e.h;
-        for (std::int64_t v = 0; v < e.w; ++v) {
-            float* dx = args.dx.view.as<float>() + (row * e.w + v) * x_width;
-            if (!args.dx.accumulate) std::fill_n(dx, x_width, 0.0f);
-            for (std::int64_t r = 0; r < e.r; ++r)
-                for (std::int64_t t = 0; t < e.s; ++t) {
-                    const std::int64_t p = source(h, e.padding_h, r, e.stride_h, e.p);
-                    const std::int64_t q = source(v, e.padding_w, t, e.stride_w, e.q);
-                    if (p < 0 || q < 0) continue;
-                    const float* pixel = dy + ((n * e.p + p) * e.q + q) * y_width;
-                    for (std::int64_t g = 0; g < e.groups; ++g)
-                        add_tap(pixel + g * e.k, e.k, w + g * e.k * taps + (r * e.s + t) * e.c, taps, dx + g * e.c,
-                                e.c);
-                }
-        }
-    });
-}
-
-// dw = sum dy x
-void Convolution::conv2d_backward_weight(Stream& s, const Conv2dBackwardWeight& args) const {
-    const CpuStream& stream = cpu_stream(s);
-    const Extents e(args.x.shape, args.dw.view.shape, args.dy.shape, args.geometry);
-    const float *x = args.x.as<float>(), *dy = args.dy.as<float>();
-    float* dw = args.dw.view.as<float>();
-    const std::int64_t taps = e.r * e.s * e.c, y_width = e.groups * e.k, x_width = e.groups * e.c;
-    // Every image is summed by itself before it is added: f32 loses less.
-    const Scratch sums(stream.pool, static_cast<std::size_t>(args.dw.view.bytes()));
-    if (!args.dw.accumulate) std::fill_n(dw, args.dw.view.count(), 0.0f);
-    constexpr std::int64_t tile = 8;
-    for (std::int64_t g = 0; g < e.groups; ++g)
-        parallel_for(stream, e.k, tile, e.work() / e.groups, [&](std::int64_t k, std::int64_t end, std::int64_t) {
-            const std::int64_t at = (g * e.k + k) * taps, count = (end - k) * taps;
-            float* sum = sums.as<float>() + at;
-            for (std::int64_t n = 0; n < e.n; ++n) {
-                std::fill_n(sum, count, 0.0f);
-                for (std::int64_t p = 0; p < e.p; ++p)
-                    for (std::int64_t q = 0; q < e.q; ++q)
-                        for (std::int64_t r = 0; r < e.r; ++r)
-                            for (std::int64_t t = 0; t < e.s; ++t) {
-                                const std::int64_t h = e.row(p, r), v = e.column(q, t);
-                                if (!e.has_row(h) || !e.has_column(v)) continue;
-                                add_product(dy + ((n * e.p + p) * e.q + q) * y_width + g * e.k + k, end - k,
-                                            x + ((n * e.h + h) * e.w + v) * x_width + g * e.c,
-                                            sum + (r * e.s + t) * e.c, taps, e.c);
-                            }
-                add(sum, dw + at, count);
-            }
-        });
+void Convolution::conv2d_backward(Stream& s, const Conv2dBackward& args) const {
+    if (args.dx) write_data_gradient(cpu_stream(s), args);
+    if (args.dw) write_weight_gradient(cpu_stream(s), args);
 }
 
 }

@@ -326,14 +326,20 @@ void products(Bench& b, DType t) {
           Layer{{256, 56, 56, 256}, {64, 1, 1, 256}, 1, 0}}) {
         const ConvolutionGeometry geometry{{l.stride, l.stride}, {l.padding, l.padding}, 1};
         const Shape out = convolution_shape(l.x, l.w, geometry);
-        const View x = b.numbers(l.x, t), w = b.numbers(l.w, t), y = b.numbers(out, t), dw = b.numbers(l.w, DType::f32);
+        const View x = b.numbers(l.x, t), w = b.numbers(l.w, t), y = b.numbers(out, t), dx = b.numbers(l.x, t),
+                   dw = b.numbers(l.w, DType::f32);
         const double flops = convolution_flops(out, l.w);
         const std::string name = l.x.str() + " * " + l.w.str();
         const Convolution& ops = b.backend().convolution();
         b.time_flops("forward " + name, t, flops,
                      [&] { ops.conv2d_forward(s, {.x = x, .w = w, .y = y, .geometry = geometry}); });
-        b.time_flops("data    " + name, t, flops, [&] { ops.conv2d_backward_data(s, {y, w, x, geometry}); });
-        b.time_flops("weight  " + name, t, flops, [&] { ops.conv2d_backward_weight(s, {x, y, dw, geometry}); });
+        b.time_flops("data    " + name, t, flops,
+                     [&] { ops.conv2d_backward(s, {.x = x, .w = w, .dy = y, .dx = dx, .geometry = geometry}); });
+        b.time_flops("weight  " + name, t, flops,
+                     [&] { ops.conv2d_backward(s, {.x = x, .w = w, .dy = y, .dw = dw, .geometry = geometry}); });
+        b.time_flops("both    " + name, t, 2 * flops, [&] {
+            ops.conv2d_backward(s, {.x = x, .w = w, .dy = y, .dx = dx, .dw = dw, .geometry = geometry});
+        });
         b.clear();
     }
 }

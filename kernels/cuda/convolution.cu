@@ -126,10 +126,13 @@ void Convolution::conv2d_forward(Stream& stream, const Conv2dForward& args) cons
     });
 }
 
-void Convolution::conv2d_backward_data(Stream& stream, const Conv2dBackwardData& args) const {
+namespace {
+
+// dx of `args`; true if `rest` has been added up on the way.
+bool write_data_gradient(Stream& stream, const Conv2dBackward& args, const ChunkSum<float>& rest) {
     const View& dx = args.dx.view;
-    if (dx.count() == 0) return;
-    if (tiled_data_gradient(stream, args, allows_tf32(cuda_stream(stream)))) return;
+    if (dx.count() == 0) return false;
+    if (tiled_data_gradient(stream, args, allows_tf32(cuda_stream(stream)), rest)) return true;
     // cuDNN rounds a bf16 gradient before it adds it to what is there: it goes to f32 memory and is rounded once.
     const bool is_wide = args.dx.accumulate && dx.dtype == DType::bf16;
     const Scratch memory(stream.pool, is_wide ? static_cast<std::size_t>(dx.count()) * sizeof(float) : 0);
@@ -140,19 +143,21 @@ void Convolution::conv2d_backward_data(Stream& stream, const Conv2dBackwardData&
                              args.dy.data, args.w.data, to.data, args.geometry, args.dx.accumulate && !is_wide})) {
         if (is_wide)
             map(stream, dx.count(), true, Rounded{}, elements<Bf16>(dx), static_cast<const float*>(memory.as<float>()));
-        return;
+        return false;
     }
     with_storage(args.dy.dtype, [&]<class T>(T) {
         launch(stream, direct_data<T>, blocks_for(dx.count(), 256), 256, elements<T>(args.dy), elements<T>(args.w),
                elements<T>(args.dx), Geometry(dx.shape, args.w.shape, args.dy.shape, args.geometry),
                args.dx.accumulate);
     });
+    return false;
 }
 
-void Convolution::conv2d_backward_weight(Stream& stream, const Conv2dBackwardWeight& args) const {
+// dw of `args`, or what is left to do for it.
+void write_weight_gradient(Stream& stream, const Conv2dBackward& args, WeightSums& rest) {
     const View& dw = args.dw.view;
     if (dw.count() == 0) return;
-    if (tiled_weight_gradient(stream, args, allows_tf32(cuda_stream(stream)))) return;
+    if (tiled_weight_gradient(stream, args, allows_tf32(cuda_stream(stream)), rest)) return;
     if (args.dy.count() > 0 &&
         library_convolution(cuda_stream(stream),
                             {ConvolutionKind::weight, args.x.shape, dw.shape, args.dy.shape, args.x.dtype, dw.dtype,
@@ -163,6 +168,15 @@ void Convolution::conv2d_backward_weight(Stream& stream, const Conv2dBackwardWei
                elements<T>(args.dy), elements<float>(args.dw),
                Geometry(args.x.shape, dw.shape, args.dy.shape, args.geometry), args.dw.accumulate);
     });
+}
+
+}
+
+void Convolution::conv2d_backward(Stream& stream, const Conv2dBackward& args) const {
+    WeightSums rest;
+    if (args.dw) write_weight_gradient(stream, args, rest);
+    if (args.dx && write_data_gradient(stream, args, rest.sum)) return;
+    if (rest.partial) sum_chunks(stream, rest.sum);
 }
 
 }

@@ -2,7 +2,7 @@
 // rows and columns and a very long sum. Contract: kernels/convolution.h.
 //
 // A block takes 16 input channels, up to 64 output channels, all 9 taps, and a share of the output rows: so dy and x
-// are read about once, and a value in shared memory serves 9 x 16 products. Its partial sums go to memory; a second
+// are read about once, and a value in shared memory serves 9 x 16 products. Its partial sums go to memory; a later
 // launch adds the shares in a fixed order.
 #include "kernels/cuda/convolution_weight.h"
 
@@ -136,7 +136,7 @@ __global__ void __launch_bounds__(block_threads)
 }
 
 // `channel_blocks`: blocks that share a strip.
-Strips share_out(const Conv2dBackwardWeight& args, int pixels, std::int64_t channel_blocks) {
+Strips share_out(const Conv2dBackward& args, int pixels, std::int64_t channel_blocks) {
     const ConstView &x = args.x, &dy = args.dy;
     const auto narrow = [](std::int64_t extent) { return static_cast<int>(extent); };
     const auto parts = [](std::int64_t whole, std::int64_t part) { return (whole + part - 1) / part; };
@@ -166,47 +166,48 @@ Strips share_out(const Conv2dBackwardWeight& args, int pixels, std::int64_t chan
 }
 
 template <class Math, class T, int outs, int pixels, int stride>
-void run(Stream& stream, const Conv2dBackwardWeight& args) {
+void run(Stream& stream, const Conv2dBackward& args, WeightSums& rest) {
     const View& dw = args.dw.view;
     const std::int64_t c = args.x.dim(3), k = args.dy.dim(3);
     const int in_tiles = static_cast<int>((c + tile - 1) / tile);
     const std::int64_t channel_blocks = in_tiles * ((k + outs * tile - 1) / (outs * tile));
     const Strips g = share_out(args, pixels, channel_blocks);
-    const Scratch partial(stream.pool, static_cast<std::size_t>(g.chunks() * dw.count()) * sizeof(float));
+    rest.partial.emplace(stream.pool, static_cast<std::size_t>(g.chunks() * dw.count()) * sizeof(float));
+    auto* const partial = rest.partial->as<float>();
+    rest.sum = {partial, g.chunks(), dw.count(), elements<float>(args.dw), 1, args.dw.accumulate};
     constexpr int width = full_width<T>;
     const auto *x = elements<T>(args.x), *dy = elements<T>(args.dy);
     const bool is_wide = c % width == 0 && k % width == 0 && are_aligned(16, x, dy);
     const auto kernel =
         is_wide ? weight_tiles<Math, T, outs, pixels, stride, width> : weight_tiles<Math, T, outs, pixels, stride, 1>;
     const dim3 grid(static_cast<unsigned>(channel_blocks), static_cast<unsigned>(g.chunks()));
-    launch(stream, kernel, grid, block_threads, g, in_tiles, x, dy, partial.as<float>());
-    sum_chunks(stream, partial.as<float>(), g.chunks(), dw.count(), elements<float>(args.dw), 1.0f, args.dw.accumulate);
+    launch(stream, kernel, grid, block_threads, g, in_tiles, x, dy, partial);
 }
 
 template <class Math, class T, int stride>
-void run_for_channels(Stream& stream, const Conv2dBackwardWeight& args) {
+void run_for_channels(Stream& stream, const Conv2dBackward& args, WeightSums& rest) {
     // f32 strips of stride 2 are shorter: 48 KiB of shared memory hold no more.
     constexpr int pixels = sizeof(T) == 4 && stride == 2 ? 32 : 64;
     const std::int64_t k = args.dy.dim(3);
     if (k <= tile)
-        run<Math, T, 1, pixels, stride>(stream, args);
+        run<Math, T, 1, pixels, stride>(stream, args, rest);
     else if (k <= 2 * tile)
-        run<Math, T, 2, pixels, stride>(stream, args);
+        run<Math, T, 2, pixels, stride>(stream, args, rest);
     else
-        run<Math, T, 4, pixels, stride>(stream, args);
+        run<Math, T, 4, pixels, stride>(stream, args, rest);
 }
 
 template <class Math, class T>
-void run_for_stride(Stream& stream, const Conv2dBackwardWeight& args) {
+void run_for_stride(Stream& stream, const Conv2dBackward& args, WeightSums& rest) {
     if (args.geometry.stride[1] == 1)
-        run_for_channels<Math, T, 1>(stream, args);
+        run_for_channels<Math, T, 1>(stream, args, rest);
     else
-        run_for_channels<Math, T, 2>(stream, args);
+        run_for_channels<Math, T, 2>(stream, args, rest);
 }
 
 }
 
-bool tiled_weight_gradient(Stream& stream, const Conv2dBackwardWeight& args, bool tf32) {
+bool tiled_weight_gradient(Stream& stream, const Conv2dBackward& args, bool tf32, WeightSums& rest) {
     const Shape& w = args.dw.view.shape;
     const std::int64_t most = std::numeric_limits<int>::max() / 8;
     for (const Shape& shape : {args.x.shape, args.dy.shape})
@@ -215,11 +216,11 @@ bool tiled_weight_gradient(Stream& stream, const Conv2dBackwardWeight& args, boo
     if (w[1] != 3 || w[2] != 3 || args.geometry.groups != 1 || args.geometry.stride[1] > 2 || args.dy.count() == 0)
         return false;
     if (args.x.dtype == DType::bf16)
-        run_for_stride<Bf16Tile, Bf16>(stream, args);
+        run_for_stride<Bf16Tile, Bf16>(stream, args, rest);
     else if (tf32)
-        run_for_stride<Tf32Tile, float>(stream, args);
+        run_for_stride<Tf32Tile, float>(stream, args, rest);
     else
-        run_for_stride<F32Tile, float>(stream, args);
+        run_for_stride<F32Tile, float>(stream, args, rest);
     return true;
 }
 

@@ -56,7 +56,7 @@ struct TeacherSide {
 // Bytes     z, teacher once, dz written; six exponentials an element
 // Source    Zhang et al., "Balanced knowledge distillation for long-tailed learning", Eq. 5 to 8
 template <int threads, class T>
-__global__ void __launch_bounds__(2 * loss_threads)
+__global__ void __launch_bounds__(2 * loss_threads, 2)
     distillation_kernel(const T* z, const T* teacher, TargetReader targets, DistillationOptions options, T* dz,
                         DistillationOutputs out, std::int64_t rows, int c) {
     using Row = Team<threads>;

@@ -20,6 +20,12 @@ void map_one(Stream& stream, const ConstView& x, const Out& y, const F& f) {
     with_storage(x.dtype, [&]<class T>(T) { map(stream, x.count(), y.accumulate, f, elements<T>(y), elements<T>(x)); });
 }
 
+// Formula   y[index] = x
+__global__ void __launch_bounds__(warp_size)
+    put_kernel(const float* x, const std::int32_t* index, float* y, std::int64_t n, StreamState* state) {
+    if (threadIdx.x == 0 && n > 0) y[checked_index(state, Indexed::index, index[0], n, 0)] = x[0];
+}
+
 // Formula   y[n, i] = factor[n or 0] x[n, i] [+ y]         is_bias: y[n, i] = x[n, i] + factor[i]
 // Shapes    x, y [n, row] f32 bf16; factor [1], [n] or [row] f32
 // Mapping   a thread a vector of a row; one multiplication finds the row
@@ -245,6 +251,10 @@ void Elementwise::slice_copy(Stream& stream, const SliceCopy& args) const {
 }
 void Elementwise::slice_scatter(Stream& stream, const SliceScatter& args) const {
     launch_slice<true>(stream, args.x, args.y, args.y.view.shape, args.x.shape, args.axis, args.offset);
+}
+void Elementwise::put(Stream& stream, const Put& args) const {
+    launch(stream, put_kernel, 1, warp_size, elements<float>(args.x), elements<std::int32_t>(args.index),
+           elements<float>(args.y), args.y.count(), cuda_stream(stream).state);
 }
 
 }

@@ -96,7 +96,7 @@ struct ImageRows {
 //           registers, bytes of neighbours come from the same line of the first cache
 // Bytes     3 KB read (6 with a partner) and 12 KB of f32 written for an image of 32 x 32 x 3
 template <int width, class T>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 4)
     load_kernel(Source source, ImageRows rows, const std::int32_t* partner, const float* mix_lambda, int lambda_step,
                 const float* mean, const float* std, T* y, std::int64_t samples, int elements) {
     const int first = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * width;
@@ -124,7 +124,7 @@ __global__ void __launch_bounds__(256)
 
 // Formula   y_n = crop of x_n, as bytes
 // Mapping   as load_kernel, a thread an element
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 4)
     crop_kernel(Source source, ImageRows rows, std::uint8_t* y, std::int64_t samples, int elements) {
     const int at = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
     if (at >= elements) return;

@@ -87,7 +87,7 @@ __global__ void __launch_bounds__(256)
 //           where p_y is near 1
 // Bytes     z once, dz written
 template <int threads, class T>
-__global__ void __launch_bounds__(2 * loss_threads)
+__global__ void __launch_bounds__(2 * loss_threads, 2)
     focal_kernel(const T* z, TargetReader targets, const float* weight, float gamma, T* dz, double* partial,
                  float* loss, std::int64_t rows, int c) {
     using Row = Team<threads>;

@@ -195,7 +195,7 @@ void Matmul::cosine_linear_backward(Stream& stream, const CosineLinearBackward& 
                    Divider(d), samples * d, scale, args.dx.accumulate);
         }
         if (args.dw) {
-            sum_chunks(stream, product, samples, outputs, along_w, 1.0f, false);
+            sum_chunks(stream, ChunkSum<float>{product, static_cast<int>(samples), outputs, along_w});
             own_product(stream, over_x, true, x, false, nullptr, towards, 1, outputs, d, samples, false);
             with_storage(args.dw.view.dtype, [&]<class Y>(Y) {
                 launch(stream, cosine_gradient<T, Y>, blocks_for(outputs * d, 256), 256, towards, along_w, w, w_norm,

@@ -34,46 +34,6 @@ struct Moments {
     }
 };
 
-// A block's threads as columns by lanes, for what is put together from chunks: channels from `first` on, 32 at most.
-struct ChunkBlock {
-    int columns_per_block, lanes;
-    std::int64_t first;
-    __device__ ChunkBlock(std::int64_t c, std::int64_t first_channel)
-        : columns_per_block(c - first_channel < warp_size ? static_cast<int>(c - first_channel) : warp_size),
-          lanes(static_cast<int>(blockDim.x) / columns_per_block),
-          first(first_channel) {}
-    __device__ int column() const { return static_cast<int>(threadIdx.x) % columns_per_block; }
-    __device__ int lane() const { return static_cast<int>(threadIdx.x) / columns_per_block; }
-    __device__ std::int64_t channel() const { return first + column(); }
-};
-
-// What chunk(j, i) gives, summed over the chunks j, i the place of the thread's channel in [chunks, c]: shared[column] is
-// the sum, until the next call.
-template <class Sums, class Chunk>
-__device__ void sum_over_chunks(const ChunkBlock& at, std::int64_t c, int chunks, Sums* shared, const Chunk& chunk) {
-    Sums mine{};
-    if (at.lane() < at.lanes) {
-        std::int64_t i = at.lane() * c + at.channel();
-#pragma unroll 8
-        for (int j = at.lane(); j < chunks; j += at.lanes, i += at.lanes * c) mine.add(chunk(j, i));
-    }
-    __syncthreads();  // the last call's result has been read
-    merge_lanes(at, mine, shared, [](Sums& a, const Sums& b) { a.add(b); });
-    __syncthreads();
-}
-
-// join(first) for every group of channels: by the last block of a launch to come here, if there is a `state`.
-template <class Join>
-__device__ void join_in_last_block(StreamState* state, std::int64_t c, const Join& join) {
-    if (state == nullptr || !is_last_block(state)) return;
-    for (std::int64_t first = 0; first < c; first += warp_size) join(first);
-}
-// The state for a launch that leaves `numbers` of each kind behind, null if another launch should put them together.
-StreamState* joiner(Stream& stream, std::size_t numbers) {
-    constexpr std::size_t read_in_a_launch = 16384;
-    return numbers <= read_in_a_launch ? cuda_stream(stream).state : nullptr;
-}
-
 struct Statistics {
     float *mean, *rstd;                 // [c]
     float *running_mean, *running_var;  // [c] or null

@@ -21,8 +21,7 @@ struct Rule {
     bool nesterov;
 
     template <int width>
-    __device__ void step(float* param, const float* grad, float* velocity, Bf16* copy, float rate,
-                         float decay) const {
+    __device__ void step(float* param, const float* grad, float* velocity, Bf16* copy, float rate, float decay) const {
         Floats<width> p = load_floats<width>(param), v{};
         const Floats<width> g = load_floats<width>(grad);
         if (velocity != nullptr) v = load_floats<width>(velocity);
@@ -43,9 +42,9 @@ struct Rule {
 // Mapping   a thread four elements and, one after another, the groups they lie in: one group but at a seam
 // Bytes     20 a parameter: p, g, v read, p, v written, and 2 of its bf16 copy; one launch for all of a network
 template <int width>
-__global__ void __launch_bounds__(256) sgd_kernel(const float* grad, float* param, float* velocity, Bf16* copy,
-                                                  const float* lr, std::int64_t first, std::int64_t last, Rule rule,
-                                                  Groups groups) {
+__global__ void __launch_bounds__(256)
+    sgd_kernel(const float* grad, float* param, float* velocity, Bf16* copy, const float* lr, std::int64_t first,
+               std::int64_t last, Rule rule, Groups groups) {
     const std::int64_t begin = first + global_thread() * width, end = begin + width;
     if (begin >= last) return;
     for (int i = 0; i < groups.count; ++i) {

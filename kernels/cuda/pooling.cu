@@ -109,7 +109,7 @@ __global__ void __launch_bounds__(256) max_pool(const T* x, T* y, std::int32_t* 
 // Mapping   a thread a vector of channels of an input pixel; windows in row-major order
 // Bytes     dx written, dy and index once (again from the cache where windows overlap)
 template <int width, class T>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 4)
     max_pool_backward_kernel(const T* dy, const std::int32_t* index, T* dx, PixelGrid in, Windows windows, bool add,
                              StreamState* state) {
     const std::int64_t at = global_thread();

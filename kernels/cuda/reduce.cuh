@@ -135,9 +135,92 @@ struct ColumnSums {
     }
 };
 
-// y[i] = factor sum_j partial[j, i] [+ y[i]], j in 0..chunks - 1 in a fixed tree.
+// A block's threads as columns by lanes, for what is put together from chunks: channels from `first` on, 32 at most.
+struct ChunkBlock {
+    int columns_per_block, lanes;
+    std::int64_t first;
+    __device__ ChunkBlock(std::int64_t c, std::int64_t first_channel)
+        : columns_per_block(c - first_channel < warp_size ? static_cast<int>(c - first_channel) : warp_size),
+          lanes(static_cast<int>(blockDim.x) / columns_per_block),
+          first(first_channel) {}
+    __device__ int column() const { return static_cast<int>(threadIdx.x) % columns_per_block; }
+    __device__ int lane() const { return static_cast<int>(threadIdx.x) / columns_per_block; }
+    __device__ std::int64_t channel() const { return first + column(); }
+};
+
+// What chunk(j, i) gives, summed over the chunks j, i the place of the thread's channel in [chunks, c]: shared[column] is
+// the sum, until the next call.
+template <class Sums, class Chunk>
+__device__ void sum_over_chunks(const ChunkBlock& at, std::int64_t c, int chunks, Sums* shared, const Chunk& chunk) {
+    Sums mine{};
+    if (at.lane() < at.lanes) {
+        std::int64_t i = at.lane() * c + at.channel();
+#pragma unroll 8
+        for (int j = at.lane(); j < chunks; j += at.lanes, i += at.lanes * c) mine.add(chunk(j, i));
+    }
+    __syncthreads();  // the last call's result has been read
+    merge_lanes(at, mine, shared, [](Sums& a, const Sums& b) { a.add(b); });
+    __syncthreads();
+}
+
+// join(first) for every group of channels: by the last block of a launch to come here, if there is a `state`.
+template <class Join>
+__device__ void join_in_last_block(StreamState* state, std::int64_t c, const Join& join) {
+    if (state == nullptr || !is_last_block(state)) return;
+    for (std::int64_t first = 0; first < c; first += warp_size) join(first);
+}
+// The state for a launch that leaves `numbers` of each kind behind, null if another launch should put them together.
+inline StreamState* joiner(Stream& stream, std::size_t numbers) {
+    constexpr std::size_t read_in_a_launch = 16384;
+    return numbers <= read_in_a_launch ? cuda_stream(stream).state : nullptr;
+}
+
+// Sums over chunks that are still to be added up: y[i] = factor sum_j partial[j, i] [+ y[i]], j in 0..chunks - 1, i in
+// 0..count - 1.
 template <class T>
-void sum_chunks(Stream& stream, const float* partial, std::int64_t chunks, std::int64_t count, T* y, float factor,
-                bool accumulate);
+struct ChunkSum {
+    const float* partial = nullptr;
+    int chunks = 0;
+    std::int64_t count = 0;
+    T* y = nullptr;
+    float factor = 1;
+    bool accumulate = false;
+
+    static constexpr int columns = warp_size;  // that a block adds
+    __device__ void put(std::int64_t i, float sum) const {
+        const float total = factor * sum;
+        y[i] = from_float<T>(accumulate ? to_float(y[i]) + total : total);
+    }
+    unsigned blocks() const { return chunks == 0 ? 0 : blocks_for(count, columns); }
+};
+
+// The part of one block: 32 columns from `first` on, 32 lanes of chunks, in one tree whatever the number of threads.
+// `tile`: shared, 32 x 33 numbers.
+template <int threads, class T>
+__device__ void add_chunks(const ChunkSum<T>& of, std::int64_t first, float* tile) {
+    constexpr int warps = threads / warp_size, lanes_of_warp = warp_size / warps, row = warp_size + 1;
+    const int column = static_cast<int>(threadIdx.x) % warp_size, warp = static_cast<int>(threadIdx.x) / warp_size;
+    float sums[lanes_of_warp] = {};
+    if (first + column < of.count)
+        for (int chunk = warp; chunk < of.chunks; chunk += warp_size)
+#pragma unroll
+            for (int i = 0; i < lanes_of_warp; ++i)
+                if (chunk + i * warps < of.chunks)
+                    sums[i] += of.partial[(chunk + i * warps) * of.count + first + column];
+#pragma unroll
+    for (int i = 0; i < lanes_of_warp; ++i) tile[(warp + i * warps) * row + column] = sums[i];
+    __syncthreads();
+    // Turned over, so that each warp adds one column's lanes.
+#pragma unroll
+    for (int i = 0; i < lanes_of_warp; ++i) {
+        const int lane = warp + i * warps;
+        const float sum = warp_all<SumOf>(tile[column * row + lane]);
+        const std::int64_t at = first + lane;
+        if (column == 0 && at < of.count) of.put(at, sum);
+    }
+}
+
+template <class T>
+void sum_chunks(Stream& stream, const ChunkSum<T>& of);
 
 }

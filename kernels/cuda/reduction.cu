@@ -12,31 +12,18 @@ namespace {
 // Mapping   a block for 32 columns, 32 lanes for the chunks of each; the lanes are added as a tree
 // Bytes     partial once, a twentieth of what the first level read
 template <class T>
-__global__ void __launch_bounds__(1024)
-    sum_chunks_kernel(const float* partial, int chunks, std::int64_t count, T* y, float factor, bool accumulate) {
-    BKD_SHARED(float, tile, [warp_size][warp_size + 1]);
-    const int column = static_cast<int>(threadIdx.x) % warp_size, lane = static_cast<int>(threadIdx.x) / warp_size;
-    const std::int64_t first = std::int64_t{blockIdx.x} * warp_size;
-    float sum = 0;
-    if (first + column < count)
-        for (int j = lane; j < chunks; j += warp_size) sum += partial[j * count + first + column];
-    tile[lane][column] = sum;
-    __syncthreads();
-    // Turned over, so that each warp adds one column's lanes.
-    sum = warp_all<SumOf>(tile[column][lane]);
-    const std::int64_t i = first + lane;
-    if (column == 0 && i < count) {
-        const float total = factor * sum;
-        y[i] = from_float<T>(accumulate ? to_float(y[i]) + total : total);
-    }
+__global__ void __launch_bounds__(1024) sum_chunks_kernel(ChunkSum<T> of) {
+    BKD_SHARED(float, tile, [warp_size * (warp_size + 1)]);
+    add_chunks<1024>(of, std::int64_t{blockIdx.x} * of.columns, tile);
 }
 
-// Formula   partial[j, c] = sum over the rows of chunk j of x[row, c]
+// Formula   partial[j, c] = sum over the rows of chunk j of x[row, c]; with `joiner`, y of all
 // Shapes    x [rows, c] f32 bf16; partial [chunks, c] f32
 // Mapping   ColumnGrid; four rows in flight a thread
 // Bytes     x once
-template <int width, int access, class T>
-__global__ void __launch_bounds__(256) column_sum_kernel(ColumnGrid grid, const T* x, float* partial) {
+template <int width, int access, class T, class To>
+__global__ void __launch_bounds__(256, 2)
+    column_sum_kernel(ColumnGrid grid, const T* x, float* partial, StreamState* joiner, ChunkSum<To> of) {
     using Sums = ColumnSums<width>;
     BKD_SHARED(Sums, shared, [256]);
     const std::int64_t column = grid.column<width>();
@@ -62,6 +49,13 @@ __global__ void __launch_bounds__(256) column_sum_kernel(ColumnGrid grid, const 
     mine = merge_lanes(grid, mine, shared, [](Sums& a, const Sums& b) { a.add(b); });
     if (grid.lane() == 0 && column < grid.c)
         for (int k = 0; k < width; ++k) partial[blockIdx.y * grid.c + column + k] = mine.of[0][k];
+    join_in_last_block(joiner, grid.c, [&](std::int64_t first) {
+        BKD_SHARED(ColumnSums<1>, totals, [256]);
+        const ChunkBlock at(grid.c, first);
+        sum_over_chunks(at, grid.c, of.chunks, totals,
+                        [&](int, std::int64_t i) { return ColumnSums<1>{{{partial[i]}}}; });
+        if (at.lane() == 0) of.put(at.channel(), totals[at.column()].of[0][0]);
+    });
 }
 
 // y[c] = factor sum of x[rows, c]
@@ -73,9 +67,11 @@ void sum_columns(Stream& stream, const From* x, std::int64_t rows, std::int64_t 
         [&]<int width, int access>(Width<width>, Width<access>) {
             const ColumnGrid grid(rows, c, width);
             const Scratch partial(stream.pool, static_cast<std::size_t>(grid.chunks * c) * sizeof(float));
-            launch(stream, column_sum_kernel<width, access, From>, grid.grid(), grid.threads, grid, x,
-                   partial.as<float>());
-            sum_chunks(stream, partial.as<float>(), grid.chunks, c, y, factor, add);
+            const ChunkSum<To> rest{partial.as<float>(), static_cast<int>(grid.chunks), c, y, factor, add};
+            StreamState* const state = joiner(stream, grid.chunks * static_cast<std::size_t>(c));
+            launch(stream, column_sum_kernel<width, access, From, To>, grid.grid(), grid.threads, grid, x,
+                   partial.as<float>(), state, rest);
+            if (state == nullptr) sum_chunks(stream, rest);
         },
         x);
 }
@@ -292,13 +288,11 @@ __global__ void __launch_bounds__(32) clear_count(std::int32_t* count) {
 }
 
 template <class T>
-void sum_chunks(Stream& stream, const float* partial, std::int64_t chunks, std::int64_t count, T* y, float factor,
-                bool accumulate) {
-    launch(stream, sum_chunks_kernel<T>, blocks_for(count, warp_size), warp_size * warp_size, partial, chunks, count, y,
-           factor, accumulate);
+void sum_chunks(Stream& stream, const ChunkSum<T>& of) {
+    launch(stream, sum_chunks_kernel<T>, of.blocks(), warp_size * warp_size, of);
 }
-template void sum_chunks(Stream&, const float*, std::int64_t, std::int64_t, float*, float, bool);
-template void sum_chunks(Stream&, const float*, std::int64_t, std::int64_t, Bf16*, float, bool);
+template void sum_chunks(Stream&, const ChunkSum<float>&);
+template void sum_chunks(Stream&, const ChunkSum<Bf16>&);
 
 void Reduction::sum(Stream& stream, const Sum& args) const {
     const SplitAxes axes(args.x.shape, args.axes);

@@ -1,4 +1,4 @@
-// Convolution in f64: one loop nest, walked by all three ops. Contract: kernels/convolution.h
+// Convolution in f64: one loop nest, walked by both ops. Contract: kernels/convolution.h
 #include "kernels/convolution.h"
 
 #include "kernels/reference/array.h"
@@ -43,32 +43,20 @@ void Convolution::conv2d_forward(Stream&, const Conv2dForward& args) const {
     });
 }
 
-// dx[n, i, j, channel] = sum of dy[n,p,q,k] w[k,r,s,c]
-void Convolution::conv2d_backward_data(Stream&, const Conv2dBackwardData& args) const {
-    const In dy(args.dy), w(args.w);
-    const Strides at(args.dx.view.shape);
-    std::vector<double> dx(static_cast<std::size_t>(args.dx.view.count()));
+// dx[n, i, j, channel] = sum of dy[n,p,q,k] w[k,r,s,c]    dw[k,r,s,c] = sum of dy[n,p,q,k] x[n, i, j, channel]
+void Convolution::conv2d_backward(Stream&, const Conv2dBackward& args) const {
+    const In x(args.x), w(args.w), dy(args.dy);
+    const Strides at_x(args.x.shape), at_w(args.w.shape);
+    std::vector<double> dx(static_cast<std::size_t>(args.x.count())), dw(static_cast<std::size_t>(args.w.count()));
     for_each_output(args.dy.shape, [&](auto n, auto p, auto q, auto k) {
-        for_each_tap(args.dx.view.shape, args.w.shape, args.geometry, p, q, k,
+        for_each_tap(args.x.shape, args.w.shape, args.geometry, p, q, k,
                      [&](auto i, auto j, auto r, auto s, auto c, auto channel) {
-                         dx[static_cast<std::size_t>(at(n, i, j, channel))] += dy(n, p, q, k) * w(k, r, s, c);
+                         dx[static_cast<std::size_t>(at_x(n, i, j, channel))] += dy(n, p, q, k) * w(k, r, s, c);
+                         dw[static_cast<std::size_t>(at_w(k, r, s, c))] += dy(n, p, q, k) * x(n, i, j, channel);
                      });
     });
-    write(args.dx, dx);
-}
-
-// dw[k,r,s,c] = sum of dy[n,p,q,k] x[n, i, j, channel]
-void Convolution::conv2d_backward_weight(Stream&, const Conv2dBackwardWeight& args) const {
-    const In x(args.x), dy(args.dy);
-    const Strides at(args.dw.view.shape);
-    std::vector<double> dw(static_cast<std::size_t>(args.dw.view.count()));
-    for_each_output(args.dy.shape, [&](auto n, auto p, auto q, auto k) {
-        for_each_tap(args.x.shape, args.dw.view.shape, args.geometry, p, q, k,
-                     [&](auto i, auto j, auto r, auto s, auto c, auto channel) {
-                         dw[static_cast<std::size_t>(at(k, r, s, c))] += dy(n, p, q, k) * x(n, i, j, channel);
-                     });
-    });
-    write(args.dw, dw);
+    if (args.dx) write(args.dx, dx);
+    if (args.dw) write(args.dw, dw);
 }
 
 }

@@ -136,4 +136,10 @@ void Elementwise::slice_scatter(Stream&, const SliceScatter& args) const {
             for (std::int64_t k = 0; k < inner; ++k) y(i, args.offset + j, k) = x(i, j, k);
 }
 
+void Elementwise::put(Stream&, const Put& args) const {
+    const std::int64_t index = *args.index.as<std::int32_t>(), n = args.y.count();
+    BKD_CHECK(index >= 0 && index < n, "index {} at 0 is not in 0..{}", index, n - 1);
+    Result(args.y)(index) = In(args.x)(0);
+}
+
 }

@@ -264,10 +264,8 @@ TEST_CASE("the gradients of a grouped, uneven convolution are its difference quo
         return std::inner_product(values.begin(), values.end(), upstream.begin(), 0.0);
     };
     const View dx = m.empty(x), dw = m.empty(w), dy = m.of(y, upstream);
-    m.backend->convolution().conv2d_backward_data(*m.stream,
-                                                  {.dy = dy, .w = m.of(w, ws), .dx = dx, .geometry = geometry});
-    m.backend->convolution().conv2d_backward_weight(*m.stream,
-                                                    {.x = m.of(x, xs), .dy = dy, .dw = dw, .geometry = geometry});
+    m.backend->convolution().conv2d_backward(
+        *m.stream, {.x = m.of(x, xs), .w = m.of(w, ws), .dy = dy, .dx = dx, .dw = dw, .geometry = geometry});
     const auto quotients = [&](Numbers values, auto&& at) {
         Numbers result;
         for (double& value : values) {

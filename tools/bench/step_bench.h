@@ -2,22 +2,15 @@
 // Times a whole training step on synthetic images: batch from bytes, network, loss, backward, SGD. Once without
 // looking, for the time of a step; where the device records, once more replayed; then with an observer on the stream,
 // for the share of each op.
-#include "kernels/backend.h"
+#include "tools/bench/training_step.h"
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace bkd {
 
-struct StepBenchOptions {
-    std::string network = "resnet32";
-    bool distils = false;  // with a teacher's forward and the BKD loss
-    std::int64_t batch = 128, size = 32, channels = 3, classes = 100;
+struct StepBenchOptions : TrainingStepOptions {
     std::int64_t warmup = 3, steps = 12;
-    DType dtype = DType::f32;  // of activations: or bf16
-    Device device{};
-    BackendOptions backend{};
 };
 
 struct OpShare {

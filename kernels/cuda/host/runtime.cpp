@@ -114,6 +114,7 @@ void issue(cudaStream_t stream, const void* kernel, Work work, double microsecon
     };
     if (stream->recording) {
         stream->recording->nodes.push_back(std::move(counted));
+        ++tally.recorded;
         return;
     }
     ++(kernel != nullptr ? tally.launches : tally.copies);

@@ -19,7 +19,8 @@ void issue(cudaStream_t stream, const void* kernel, std::function<void()> work, 
 // What has happened in this process so far.
 struct Tally {
     std::set<const void*> kernels{};                // run at least once
-    std::int64_t launches = 0, graph_launches = 0;  // kernels queued one by one; graphs
+    std::int64_t launches = 0, graph_launches = 0;  // kernels and calls of libraries queued one by one; graphs
+    std::int64_t recorded = 0;                      // pieces of work noted in graphs
     std::int64_t copies = 0, synchronizations = 0, allocations = 0;
     std::size_t live_blocks = 0,
                 live_handles = 0;       // not freed; streams, events, graphs and what libraries made not destroyed

@@ -1,0 +1,65 @@
+#include "tools/bench/training_step.h"
+
+#include "engine/ops/loss.h"
+
+namespace bkd {
+
+TrainingStep::TrainingStep(const TrainingStepOptions& o)
+    : options_(o),
+      runtime_(o.device, o.backend, o.dtype),
+      setup_(runtime_),
+      network_(make_network(network_options())),
+      teacher_(make_network(network_options())) {
+    network_->parameters().materialise(setup_, 1, "student");
+    teacher_->parameters().materialise(setup_, 1, "teacher");
+    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(o.batch * o.size * o.size * o.channels));
+    for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(philox_draw({1, 2}, i)[0]);
+    std::vector<std::int32_t> index, labels;
+    for (std::int64_t i = 0; i < o.batch; ++i) {
+        index.push_back(static_cast<std::int32_t>(i));
+        labels.push_back(static_cast<std::int32_t>(i % o.classes));
+    }
+    images_ = setup_.upload({o.batch, o.size, o.size, o.channels}, std::span<const std::uint8_t>(pixels));
+    index_ = setup_.upload({o.batch}, std::span<const std::int32_t>(index));
+    labels_ = setup_.upload({o.batch}, std::span<const std::int32_t>(labels));
+    mean_ = setup_.full({o.channels}, 0.5);
+    deviation_ = setup_.full({o.channels}, 0.25);
+    learning_rate_ = setup_.full({1}, 0.1);
+    log_omega_ = setup_.full({o.classes}, -0.5);
+    sgd_.emplace(setup_, network_->parameters(), SgdOptions{.momentum = 0.9, .weight_decay = 2e-4});
+}
+
+Tensor TrainingStep::run() {
+    Context ctx(runtime_, &tape_, /*training=*/true);
+    network_->parameters().begin_step();
+    Tensor x = ctx.empty({options_.batch, options_.size, options_.size, options_.channels}, ctx.storage());
+    ctx.image().load_images({.images = images_, .index = index_, .mean = mean_, .std = deviation_, .y = x});
+    Context still = ctx.inference();
+    const Tensor teacher_logits = options_.distils ? (*teacher_)(still, x) : Tensor();
+    const Tensor logits = (*network_)(ctx, x);
+    const TargetTensors targets{.labels = labels_};
+    const Tensor loss = options_.distils
+                            ? distillation(ctx, logits, teacher_logits, targets, {.log_omega = log_omega_}).loss
+                            : cross_entropy(ctx, logits, targets);
+    tape_.backward(still, loss);
+    network_->parameters().complete_gradients(still);
+    sgd_->step(still, learning_rate_);
+    return loss;
+}
+
+std::unique_ptr<Recording> TrainingStep::record() {
+    runtime_.stream->begin_recording();
+    try {
+        run();
+        return runtime_.stream->end_recording();
+    } catch (...) {
+        runtime_.stream->abandon_recording();
+        throw;
+    }
+}
+
+NetworkOptions TrainingStep::network_options() const {
+    return {.name = options_.network, .classes = options_.classes, .channels = options_.channels};
+}
+
+}

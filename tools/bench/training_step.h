@@ -1,0 +1,46 @@
+#pragma once
+// One training step on a batch of random images, as `bkd bench step` times it and tests count it: batch from bytes,
+// network, loss, backward, SGD.
+#include "engine/optimizer/sgd.h"
+#include "models/network.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace bkd {
+
+struct TrainingStepOptions {
+    std::string network = "resnet32";
+    bool distils = false;  // with a teacher's forward and the BKD loss
+    std::int64_t batch = 128, size = 32, channels = 3, classes = 100;
+    DType dtype = DType::f32;  // of activations: or bf16
+    Device device{};
+    BackendOptions backend{};
+};
+
+// What a step needs is made once, from fixed random numbers: two programs that do the same work agree on its losses.
+class TrainingStep {
+public:
+    explicit TrainingStep(const TrainingStepOptions& options);
+
+    // Queues a step; the loss stays on the device.
+    Tensor run();
+    // A step noted instead of run, where the device records.
+    std::unique_ptr<Recording> record();
+
+    Runtime& runtime() { return runtime_; }
+
+private:
+    NetworkOptions network_options() const;
+
+    TrainingStepOptions options_;
+    Runtime runtime_;
+    Context setup_;
+    std::unique_ptr<Network> network_, teacher_;
+    std::optional<Sgd> sgd_;
+    Tape tape_;
+    Tensor images_, index_, labels_, mean_, deviation_, learning_rate_, log_omega_;
+};
+
+}
