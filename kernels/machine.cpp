@@ -16,6 +16,7 @@
 namespace bkd {
 namespace kernels::cuda {
 void describe(std::vector<Fact>& facts);
+std::vector<std::string> device_properties();
 }
 namespace {
 
@@ -94,5 +95,7 @@ std::vector<Fact> machine_facts() {
     add_libraries(facts);
     return facts;
 }
+
+std::vector<std::string> cuda_device_properties() { return kernels::cuda::device_properties(); }
 
 }

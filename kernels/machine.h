@@ -16,4 +16,7 @@ struct Fact {
 // loaded from. Opens the CUDA backend where a driver is, and throws for nothing it finds.
 std::vector<Fact> machine_facts();
 
+// The properties of every CUDA device here as cuDNN writes them, one JSON text each. Throws as open_backend does.
+std::vector<std::string> cuda_device_properties();
+
 }

@@ -32,27 +32,6 @@ const char* advice_for(cudaError_t status) {
     }
 }
 
-// How many devices are visible: at least one, or E0803 for the driver, E0801 for the devices.
-int visible_devices(const Device& device) {
-    int driver = 0, runtime = 0, count = 0;
-    cudaDriverGetVersion(&driver);
-    cudaRuntimeGetVersion(&runtime);
-    const cudaError_t status = cudaGetDeviceCount(&count);
-    if (driver == 0 || status == cudaErrorInsufficientDriver || status == cudaErrorStubLibrary)
-        throw InputError({.id = 803,
-                          .what = fmt::format("{}, this build needs {}", driver_version(), cuda_version(runtime)),
-                          .at = device.str(),
-                          .try_ = "NVIDIA driver 580 or later, or --device cpu"});
-    if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0))
-        throw InputError({.id = 801,
-                          .what = "no NVIDIA device is visible",
-                          .at = device.str(),
-                          .why = driver_version(),
-                          .try_ = "nvidia-smi and CUDA_VISIBLE_DEVICES, or --device cpu"});
-    check_status(status, "cudaGetDeviceCount", device);
-    return count;
-}
-
 std::string list_of_devices(int count) {
     std::string list;
     for (int i = 0; i < count; ++i) {
@@ -123,6 +102,26 @@ private:
     const std::unique_ptr<Libraries, LibrariesDeleter> libraries_;
 };
 
+}
+
+int visible_devices(const Device& device) {
+    int driver = 0, runtime = 0, count = 0;
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    const cudaError_t status = cudaGetDeviceCount(&count);
+    if (driver == 0 || status == cudaErrorInsufficientDriver || status == cudaErrorStubLibrary)
+        throw InputError({.id = 803,
+                          .what = fmt::format("{}, this build needs {}", driver_version(), cuda_version(runtime)),
+                          .at = device.str(),
+                          .try_ = "NVIDIA driver 580 or later, or --device cpu"});
+    if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0))
+        throw InputError({.id = 801,
+                          .what = "no NVIDIA device is visible",
+                          .at = device.str(),
+                          .why = driver_version(),
+                          .try_ = "nvidia-smi and CUDA_VISIBLE_DEVICES, or --device cpu"});
+    check_status(status, "cudaGetDeviceCount", device);
+    return count;
 }
 
 void check_status(cudaError_t status, const char* call, const Device& device) {

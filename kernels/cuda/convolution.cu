@@ -108,13 +108,12 @@ void Convolution::conv2d_forward(Stream& stream, const Conv2dForward& args) cons
     const std::int64_t count = args.y.count();
     if (count == 0) return;
     if (tiled_forward(stream, args, allows_tf32(cuda_stream(stream)))) return;
-    // With a bias, a bf16 result is f32 until the bias is in it: rounded once.
-    const bool is_wide = args.bias && args.y.dtype == DType::bf16;
+    ConvolutionCall call = forward_call(args);
+    const bool is_wide = call.result != args.y.dtype;
     const Scratch memory(stream.pool, is_wide ? static_cast<std::size_t>(count) * sizeof(float) : 0);
     const View y = is_wide ? View{memory.as<void>(), args.y.shape, DType::f32, stream.device} : args.y;
-    if (library_convolution(cuda_stream(stream),
-                            {ConvolutionKind::forward, args.x.shape, args.w.shape, y.shape, args.x.dtype, y.dtype,
-                             args.x.data, args.w.data, y.data, args.geometry, false})) {
+    call.out = y.data;
+    if (library_convolution(cuda_stream(stream), call)) {
         if (args.bias) Elementwise().bias_add(stream, {.x = y, .bias = args.bias, .y = y});
         if (is_wide) Elementwise().cast(stream, {.x = y, .y = args.y});
         return;
@@ -133,14 +132,11 @@ bool write_data_gradient(Stream& stream, const Conv2dBackward& args, const Chunk
     const View& dx = args.dx.view;
     if (dx.count() == 0) return false;
     if (tiled_data_gradient(stream, args, allows_tf32(cuda_stream(stream)), rest)) return true;
-    // cuDNN rounds a bf16 gradient before it adds it to what is there: it goes to f32 memory and is rounded once.
-    const bool is_wide = args.dx.accumulate && dx.dtype == DType::bf16;
+    ConvolutionCall call = data_call(args);
+    const bool is_wide = call.result != dx.dtype;
     const Scratch memory(stream.pool, is_wide ? static_cast<std::size_t>(dx.count()) * sizeof(float) : 0);
-    const View to = is_wide ? View{memory.as<void>(), dx.shape, DType::f32, stream.device} : dx;
-    if (args.dy.count() > 0 &&
-        library_convolution(cuda_stream(stream),
-                            {ConvolutionKind::data, dx.shape, args.w.shape, args.dy.shape, args.dy.dtype, to.dtype,
-                             args.dy.data, args.w.data, to.data, args.geometry, args.dx.accumulate && !is_wide})) {
+    if (is_wide) call.out = memory.as<void>();
+    if (library_convolution(cuda_stream(stream), call)) {
         if (is_wide)
             map(stream, dx.count(), true, Rounded{}, elements<Bf16>(dx), static_cast<const float*>(memory.as<float>()));
         return false;
@@ -158,11 +154,7 @@ void write_weight_gradient(Stream& stream, const Conv2dBackward& args, WeightSum
     const View& dw = args.dw.view;
     if (dw.count() == 0) return;
     if (tiled_weight_gradient(stream, args, allows_tf32(cuda_stream(stream)), rest)) return;
-    if (args.dy.count() > 0 &&
-        library_convolution(cuda_stream(stream),
-                            {ConvolutionKind::weight, args.x.shape, dw.shape, args.dy.shape, args.x.dtype, dw.dtype,
-                             args.x.data, args.dy.data, dw.data, args.geometry, args.dw.accumulate}))
-        return;
+    if (library_convolution(cuda_stream(stream), weight_call(args))) return;
     with_storage(args.x.dtype, [&]<class T>(T) {
         launch(stream, direct_weight<T>, blocks_for(dw.count() * warp_size, 256), 256, elements<T>(args.x),
                elements<T>(args.dy), elements<float>(args.dw),

@@ -1,5 +1,7 @@
-// What `bkd doctor` says of driver, libraries and devices: the part that runs inside the CUDA backend.
+// What `bkd doctor` says of driver, libraries and devices, and what cuDNN knows of each device: the part that runs
+// inside the CUDA backend.
 #include "kernels/backend.h"
+#include "kernels/cuda/graph.h"
 #include "kernels/machine.h"
 
 #include <cublasLt.h>
@@ -59,6 +61,12 @@ void describe(std::vector<Fact>& facts) {
         return;
     }
     for (int i = 0; i < count; ++i) facts.push_back(device_fact(i));
+}
+
+void list_properties(std::vector<std::string>& properties) {
+    const int count = visible_devices({DeviceKind::cuda, 0});
+    for (int i = 0; i < count; ++i)
+        properties.push_back(own_properties({DeviceKind::cuda, i}).text(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION));
 }
 
 }

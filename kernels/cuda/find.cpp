@@ -24,6 +24,11 @@ std::string backend_path() {
     return {};
 }
 
+std::string plan_table_path() {
+    const fs::path backend = backend_path();
+    return backend.empty() ? std::string() : (backend.parent_path() / "cuda-plans.txt").string();
+}
+
 bool has_driver() { return access("/dev/nvidiactl", F_OK) == 0; }
 
 }

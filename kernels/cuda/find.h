@@ -12,6 +12,9 @@ std::vector<std::string> backend_paths();
 // The first of them that exists; empty if none does.
 std::string backend_path();
 
+// The table of cuDNN's engines (plan_table.h) that is beside the backend, there or not; empty without a backend.
+std::string plan_table_path();
+
 // Whether an NVIDIA driver is at work here: asked before anything is loaded.
 bool has_driver();
 

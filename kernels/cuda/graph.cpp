@@ -69,7 +69,8 @@ Roles roles_of(ConvolutionKind kind) {
     }
 }
 
-Descriptor graph_of(cudnnHandle_t handle, const Device& device, const ConvolutionCall& call) {
+Descriptor graph_of(const PlanTarget& target, const ConvolutionCall& call) {
+    const Device& device = target.device;
     const bool is_forward = call.kind == ConvolutionKind::forward, is_weight = call.kind == ConvolutionKind::weight;
     const Descriptor first = tensor(is_forward || is_weight ? call.x : call.y, call.operands, first_id, device);
     const Descriptor second = tensor(is_weight ? call.y : call.w, call.operands, second_id, device);
@@ -85,18 +86,21 @@ Descriptor graph_of(cudnnHandle_t handle, const Device& device, const Convolutio
         .set(roles.beta, CUDNN_TYPE_FLOAT, std::vector{call.accumulate ? 1.0f : 0.0f});
     operation.finalize();
     Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, device);
-    graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation)
-        .set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, std::vector{handle});
+    graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation);
+    if (target.handle != nullptr)
+        graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, std::vector{target.handle});
     graph.finalize();
     return graph;
 }
 
 // The library's configurations for a graph, best first.
-std::vector<Descriptor> ranked(const Descriptor& graph, cudnnBackendHeurMode_t mode, const Device& device) {
+std::vector<Descriptor> ranked(const Descriptor& graph, cudnnBackendHeurMode_t mode, const PlanTarget& target) {
+    const Device& device = target.device;
     std::vector<Descriptor> configurations;
     Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, device);
     heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph)
         .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, std::vector{mode});
+    if (target.properties != nullptr) heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, *target.properties);
     if (!heuristics.try_finalize()) return configurations;
     std::int64_t count = 0;
     BKD_CUDNN(cudnnBackendGetAttribute(heuristics.raw(), CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
@@ -152,23 +156,49 @@ void check_dnn(cudnnStatus_t status, const char* call, const Device& device) {
                       .try_ = "cuDNN 9.8 or later of one version, first on the loader's path"});
 }
 
-void plan_convolution(cudnnHandle_t handle, const Device& device, const ConvolutionCall& call,
-                      std::size_t most_workspace, int first_rank, const TakePlan& take) {
+std::string Descriptor::text(cudnnBackendAttributeName_t name) const {
+    std::int64_t count = 0;
+    BKD_CUDNN(cudnnBackendGetAttribute(raw_, name, CUDNN_TYPE_CHAR, 0, &count, nullptr), device_);
+    std::string text(static_cast<std::size_t>(count), '\0');
+    BKD_CUDNN(cudnnBackendGetAttribute(raw_, name, CUDNN_TYPE_CHAR, count, &count, text.data()), device_);
+    return text.c_str();  // without the zero at its end
+}
+
+Descriptor described_properties(const Device& device, const std::string& json) {
+    Descriptor made(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, device);
+    made.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, std::vector<char>(json.begin(), json.end()));
+    made.finalize();
+    return made;
+}
+
+Descriptor own_properties(const Device& device) {
+    Descriptor made(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, device);
+    made.set(CUDNN_ATTR_DEVICEPROP_DEVICE_ID, CUDNN_TYPE_INT32, std::vector<std::int32_t>{device.index});
+    made.finalize();
+    return made;
+}
+
+void plan_convolution(const PlanTarget& target, const ConvolutionCall& call, std::size_t most_workspace, int first_rank,
+                      const TakePlan& take) {
+    const Device& device = target.device;
     int rank = -1;
     for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
-        const Descriptor graph = graph_of(handle, device, call);
-        for (const Descriptor& configuration : ranked(graph, mode, device)) {
+        const Descriptor graph = graph_of(target, call);
+        for (const Descriptor& configuration : ranked(graph, mode, target)) {
             if (++rank < first_rank || !is_lawful(configuration, call, device)) continue;
             Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, device);
-            plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, std::vector{handle})
-                .set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
+            plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
+            if (target.handle != nullptr)
+                plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, std::vector{target.handle});
+            else
+                plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *target.properties);
             if (!plan.try_finalize()) continue;
             std::int64_t workspace = 0, count = 0;
             BKD_CUDNN(cudnnBackendGetAttribute(plan.raw(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64,
                                                1, &count, &workspace),
                       device);
             if (static_cast<std::size_t>(workspace) > most_workspace) continue;
-            if (!take(rank, std::make_unique<ConvolutionPlan>(graph_of(handle, device, call), std::move(plan),
+            if (!take(rank, std::make_unique<ConvolutionPlan>(graph_of(target, call), std::move(plan),
                                                               static_cast<std::size_t>(workspace))))
                 return;
         }

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,8 @@ public:
     }
     bool try_finalize() { return cudnnBackendFinalize(raw_) == CUDNN_STATUS_SUCCESS; }
     cudnnBackendDescriptor_t raw() const { return raw_; }
+    // An attribute that is a text: JSON.
+    std::string text(cudnnBackendAttributeName_t name) const;
 
 private:
     Device device_;
@@ -51,6 +54,7 @@ public:
     ConvolutionPlan(Descriptor graph, Descriptor plan, std::size_t workspace)
         : graph_(std::move(graph)), plan_(std::move(plan)), workspace_(workspace) {}
     std::size_t workspace_bytes() const { return workspace_; }
+    const Descriptor& descriptor() const { return plan_; }
     void execute(cudnnHandle_t handle, const Device& device, void* first, void* second, void* out, void* workspace);
 
 private:
@@ -58,11 +62,22 @@ private:
     std::size_t workspace_;
 };
 
+// What plans are made for: the device of a handle or, to be looked at and never executed, one whose properties are
+// known. That needs neither a device nor a driver.
+struct PlanTarget {
+    Device device;  // for messages
+    cudnnHandle_t handle = nullptr;
+    const Descriptor* properties = nullptr;  // without a handle
+};
+// The properties that a text describes (devices/*.json), and those of a device that is here.
+Descriptor described_properties(const Device& device, const std::string& json);
+Descriptor own_properties(const Device& device);
+
 // Told a plan and its place in cuDNN's two rankings, one behind the other; false: no more are wanted.
 using TakePlan = std::function<bool(int rank, std::unique_ptr<ConvolutionPlan>)>;
 // The plans of cuDNN's ranking, from `first_rank` on, that compute in the precision asked for, with the same bits every
 // time, within `most_workspace`. Making one can take a second: some engines are compiled then.
-void plan_convolution(cudnnHandle_t handle, const Device& device, const ConvolutionCall& call,
-                      std::size_t most_workspace, int first_rank, const TakePlan& take);
+void plan_convolution(const PlanTarget& target, const ConvolutionCall& call, std::size_t most_workspace, int first_rank,
+                      const TakePlan& take);
 
 }

@@ -248,7 +248,7 @@ double time_plan(CudaStream& stream, cudnnHandle_t handle, ConvolutionPlan& plan
 
 // The fastest of cuDNN's lawful plans, of those found in `patience`, noted in the table; null if there is none.
 std::unique_ptr<ConvolutionPlan> tune(CudaStream& stream, const ConvolutionCall& call, const std::string& key,
-                                      std::size_t workspace_limit, std::size_t out_bytes) {
+                                      std::size_t limit, std::size_t out_bytes) {
     constexpr std::chrono::seconds patience{2};
     Libraries& libraries = stream.libraries;
     const Scratch out(stream.pool, out_bytes);
@@ -257,7 +257,7 @@ std::unique_ptr<ConvolutionPlan> tune(CudaStream& stream, const ConvolutionCall&
     std::unique_ptr<ConvolutionPlan> best;
     double least = std::numeric_limits<double>::infinity();
     plan_convolution(
-        libraries.dnn, stream.device, call, workspace_limit, 0, [&](int rank, std::unique_ptr<ConvolutionPlan> plan) {
+        {stream.device, libraries.dnn}, call, limit, 0, [&](int rank, std::unique_ptr<ConvolutionPlan> plan) {
             const double microseconds = time_plan(stream, libraries.dnn, *plan, const_cast<void*>(call.first),
                                                   const_cast<void*>(call.second), out.as<void>());
             if (microseconds < least) {
@@ -271,15 +271,15 @@ std::unique_ptr<ConvolutionPlan> tune(CudaStream& stream, const ConvolutionCall&
     return best;
 }
 
-std::unique_ptr<ConvolutionPlan> choose(CudaStream& stream, const ConvolutionCall& call, std::size_t workspace_limit,
+std::unique_ptr<ConvolutionPlan> choose(CudaStream& stream, const ConvolutionCall& call, std::size_t limit,
                                         std::size_t out_bytes) {
     Libraries& libraries = stream.libraries;
     const std::string key = key_of(call, stream.device);
     const std::optional<int> known = libraries.plans.find(key);
-    if (!known && libraries.options.tunes) return tune(stream, call, key, workspace_limit, out_bytes);
+    if (!known && libraries.options.tunes) return tune(stream, call, key, limit, out_bytes);
     std::unique_ptr<ConvolutionPlan> found;
     const auto find_from = [&](int first_rank) {
-        plan_convolution(libraries.dnn, stream.device, call, workspace_limit, first_rank,
+        plan_convolution({stream.device, libraries.dnn}, call, limit, first_rank,
                          [&](int rank, std::unique_ptr<ConvolutionPlan> plan) {
                              // A table may be of another machine's library: then the rule holds.
                              if (first_rank == 0 || rank == first_rank) found = std::move(plan);
@@ -293,9 +293,55 @@ std::unique_ptr<ConvolutionPlan> choose(CudaStream& stream, const ConvolutionCal
 
 }
 
+ConvolutionCall forward_call(const Conv2dForward& args) {
+    const bool is_wide = args.bias && args.y.dtype == DType::bf16;
+    return {ConvolutionKind::forward,
+            args.x.shape,
+            args.w.shape,
+            args.y.shape,
+            args.x.dtype,
+            is_wide ? DType::f32 : args.y.dtype,
+            args.x.data,
+            args.w.data,
+            args.y.data,
+            args.geometry,
+            false};
+}
+
+ConvolutionCall data_call(const Conv2dBackward& args) {
+    const View& dx = args.dx.view;
+    const bool is_wide = args.dx.accumulate && dx.dtype == DType::bf16;
+    return {ConvolutionKind::data,           dx.shape,     args.w.shape, args.dy.shape, args.dy.dtype,
+            is_wide ? DType::f32 : dx.dtype, args.dy.data, args.w.data,  dx.data,       args.geometry,
+            args.dx.accumulate && !is_wide};
+}
+
+ConvolutionCall weight_call(const Conv2dBackward& args) {
+    const View& dw = args.dw.view;
+    return {ConvolutionKind::weight,
+            args.x.shape,
+            dw.shape,
+            args.dy.shape,
+            args.x.dtype,
+            dw.dtype,
+            args.x.data,
+            args.dy.data,
+            dw.data,
+            args.geometry,
+            args.dw.accumulate};
+}
+
+bool has_elements(const ConvolutionCall& call) {
+    return call.x.count() != 0 && call.w.count() != 0 && call.y.count() != 0;
+}
+
+std::size_t workspace_limit(const ConvolutionCall& call) {
+    const std::int64_t images = 4 * (call.x.count() + call.y.count());
+    return std::max(most_workspace, static_cast<std::size_t>(images));
+}
+
 bool library_convolution(CudaStream& stream, const ConvolutionCall& asked) {
-    // cuDNN knows no tensor without elements; a sum over one is still a number.
-    if (asked.x.count() == 0 || asked.w.count() == 0 || asked.y.count() == 0) return false;
+    if (!has_elements(asked)) return false;
     Libraries& libraries = stream.libraries;
     ConvolutionCall call = asked;
     call.tf32 = libraries.options.tf32 && call.operands == DType::f32;
@@ -323,11 +369,8 @@ bool library_convolution(CudaStream& stream, const ConvolutionCall& asked) {
     const Aligned b(stream, call.second, bytes(second, call.operands), true);
     const Aligned result(stream, call.out, bytes(out, call.result), call.accumulate);
     if (is_new) {
-        // As much again as the images hold, for those that outgrow the small limit: strict f32 gradients want it.
-        const std::int64_t images = 4 * (call.x.count() + call.y.count());
-        const std::size_t most = std::max(most_workspace, static_cast<std::size_t>(images));
         call.first = a.data(), call.second = b.data();
-        at->second = choose(stream, call, most, bytes(out, call.result));
+        at->second = choose(stream, call, workspace_limit(call), bytes(out, call.result));
         if (at->second == nullptr) return false;
     }
     const Scratch workspace(stream.pool, at->second->workspace_bytes());

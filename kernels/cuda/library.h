@@ -39,6 +39,16 @@ struct ConvolutionCall {
 };
 bool library_convolution(CudaStream& stream, const ConvolutionCall& call);
 
+// What the library is asked for on behalf of an op. cuDNN rounds to bf16 before anything is added: where a bias or what
+// is in memory already is added to a bf16 result, `result` is f32, in other memory, and the addition is the caller's.
+ConvolutionCall forward_call(const Conv2dForward& args);
+ConvolutionCall data_call(const Conv2dBackward& args);
+ConvolutionCall weight_call(const Conv2dBackward& args);
+// cuDNN knows no tensor without elements; a sum over one is still a number.
+bool has_elements(const ConvolutionCall& call);
+// Bytes that an engine may work in: 64 MiB, or as much again as the images hold, which strict f32 gradients want.
+std::size_t workspace_limit(const ConvolutionCall& call);
+
 // Whether products of f32 operands may be rounded to TF32.
 bool allows_tf32(const CudaStream& stream);
 

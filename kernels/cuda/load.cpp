@@ -6,8 +6,6 @@
 #include <dlfcn.h>
 #include <fmt/ranges.h>
 
-#include <filesystem>
-
 namespace bkd::kernels::cuda {
 namespace {
 
@@ -35,19 +33,32 @@ void* shared_object(const std::string& path, const Device& device) {
     return object;
 }
 
-}
-
-std::unique_ptr<Backend> open(const Device& device, const BackendOptions& options) {
+// The one of this installation; refused if there is none.
+void* installed_object(const Device& device) {
     const std::string path = backend_path();
     if (path.empty())
         refuse(device, fmt::format("this installation has no CUDA backend ({})", object_name),
                fmt::format("neither {} exists", fmt::join(backend_paths(), " nor ")),
                "a build with WITH_CUDA=ON, or --device cpu");
-    void* object = shared_object(path, device);
-    auto* const make = reinterpret_cast<OpenFunction*>(symbol(object, open_symbol, device));
+    return shared_object(path, device);
+}
+
+}
+
+std::unique_ptr<Backend> open(const Device& device, const BackendOptions& options) {
+    auto* const make = reinterpret_cast<OpenFunction*>(symbol(installed_object(device), open_symbol, device));
     BackendOptions known = options;
-    if (known.plans.empty()) known.plans = (std::filesystem::path(path).parent_path() / "cuda-plans.txt").string();
+    if (known.plans.empty()) known.plans = plan_table_path();
     return std::unique_ptr<Backend>(make(device, known));
+}
+
+std::vector<std::string> device_properties() {
+    const Device device{DeviceKind::cuda, 0};
+    auto* const ask =
+        reinterpret_cast<PropertiesFunction*>(symbol(installed_object(device), properties_symbol, device));
+    std::vector<std::string> properties;
+    ask(properties);
+    return properties;
 }
 
 // For `bkd doctor`: where the backend was looked for, and what it says itself. A machine without a driver lacks nothing.

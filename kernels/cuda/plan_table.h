@@ -22,6 +22,7 @@ public:
     // Replaces the file in one step. InputError E0601 if it cannot be written.
     void write(const std::string& path) const;
     std::size_t size() const { return choices_.size(); }
+    const std::map<std::string, int>& choices() const { return choices_; }  // place in the ranking, by convolution
 
 private:
     std::map<std::string, int> choices_;

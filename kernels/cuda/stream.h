@@ -70,6 +70,9 @@ inline CudaStream& cuda_stream(Stream& stream) {
     return static_cast<CudaStream&>(stream);
 }
 
+// How many devices are visible: at least one, or E0803 for the driver, E0801 for the devices.
+int visible_devices(const Device& device);
+
 // Throws for every status but success: what was asked, of which device, the driver's words, what to do.
 void check_status(cudaError_t status, const char* call, const Device& device);
 #define BKD_CUDA(call, device) ::bkd::kernels::cuda::check_status((call), #call, (device))

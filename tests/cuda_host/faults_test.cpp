@@ -53,7 +53,7 @@ struct Planned {
                                    .out = nullptr,
                                    .geometry = {},
                                    .accumulate = false};
-        plan_convolution(handle, device, call, 1 << 20, 0, [this](int, std::unique_ptr<ConvolutionPlan> first) {
+        plan_convolution({device, handle}, call, 1 << 20, 0, [this](int, std::unique_ptr<ConvolutionPlan> first) {
             plan = std::move(first);
             return false;
         });

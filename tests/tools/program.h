@@ -26,9 +26,8 @@ inline std::string text_of_file(const std::string& path) {
 }
 
 // `words` as a shell would take them; standard output and error lie in `folder` meanwhile.
-inline Said run_program(const std::string& folder, const std::string& words) {
-    const std::string command =
-        std::string(BKD_PROGRAM) + " " + words + " >" + folder + "/out 2>" + folder + "/err </dev/null";
+inline Said run_program(const std::string& folder, const std::string& words, const std::string& program = BKD_PROGRAM) {
+    const std::string command = program + " " + words + " >" + folder + "/out 2>" + folder + "/err </dev/null";
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text_of_file(folder + "/out"),
             text_of_file(folder + "/err")};

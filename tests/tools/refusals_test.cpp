@@ -84,6 +84,8 @@ TEST_CASE("surplus and empty words and values are refused, not ignored") {
                    {"data stats mnist cifar10", 2, "error[E0207]: \"cifar10\" is one word too many for bkd data"},
                    {"bench ops x", 2, "error[E0207]"},
                    {"doctor x", 2, "error[E0207]"},
+                   {"doctor --cuda-properties --json", 2, "error[E0208]: --json has no effect beside"},
+                   {"doctor --cuda-properties --plans", 2, "error[E0208]: --plans has no effect beside"},
                    {"check-ops test x", 2, "error[E0207]"},
                    {"convert a b c", 2, "error[E0207]"},
                    {"help a b", 2, "error[E0207]"},
@@ -235,6 +237,7 @@ TEST_CASE("every result that --json gives is one JSON document, of a recipe with
         {"bench step --network resnet8 --batch 2 --steps 1 --size 8", "bkd.bench-step/1"},
         {"bench step --network resnet8 --batch 2 --steps 1 --size 8 --dtype bf16", "bkd.bench-step/1"},
         {"doctor", "bkd.doctor/1"},
+        {"doctor --plans", "bkd.doctor-plans/1"},
     };
     for (const Document& document : documents) {
         CAPTURE(document.words);
