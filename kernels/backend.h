@@ -51,6 +51,8 @@ public:
     virtual void download(Stream& stream, const ConstView& from, void* host) = 0;
     // How many device primitives (oneDNN's, cuDNN plans) were made so far: a steady step makes none.
     virtual std::int64_t primitives_made() const { return 0; }
+    // Bytes that the device could still give; 0 where it does not say.
+    virtual std::int64_t free_memory() const { return 0; }
     // "cpu: AMD EPYC, avx512, 2 threads": what runs say of their device.
     virtual std::string description() const = 0;
 

@@ -28,6 +28,7 @@ inline double convolution_flops(const Shape& y, const Shape& w) {
 // y[n,p,q,k] = b[k] + sum_{r,s,c} x[n, p sh - ph + r, q sw - pw + s, (k div K/g) C/g + c] w[k,r,s,c]
 // outside the image x is 0
 struct Conv2dForward {
+    static constexpr bool may_stay_bf16 = true;
     ConstView x;       // [n, h, w, c]     f32 bf16
     ConstView w;       // [k, r, s, c / g] as x
     ConstView bias{};  // [k]              f32
@@ -40,6 +41,7 @@ struct Conv2dForward {
 // dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] x[n, p sh - ph + r, q sw - pw + s, c]
 // either may be left out; the bits of one do not depend on the other
 struct Conv2dBackward {
+    static constexpr bool may_stay_bf16 = true;
     ConstView x;   // [n, h, w, c]     f32 bf16
     ConstView w;   // [k, r, s, c / g] as x
     ConstView dy;  // [n, p, q, k]     as x

@@ -39,6 +39,8 @@ public:
     virtual void synchronize() = 0;  // returns when everything issued so far is done
     // What stands in for bf16 in the arguments that a body sees (widen.h): bf16 itself where bodies take it as it is.
     virtual DType widens_to() const { return DType::bf16; }
+    // Of a device that widens: whether it multiplies bf16 as it is where an op says may_stay_bf16.
+    virtual bool multiplies_bf16() const { return false; }
     // y = x in y's dtype, one of the two bf16. Of a device that widens.
     virtual void convert(const ConstView& x, const View& y);
 

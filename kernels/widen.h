@@ -4,7 +4,8 @@
 // rounded to the nearest even bf16, once: what the contract asks for, since arithmetic is that of the wide numbers
 // anyhow. It costs a pass over each bf16 argument and no memory of the system: scratch is the pool's.
 //
-// An op whose bodies look at dtypes themselves says `static constexpr bool takes_any_dtype = true` in its arguments;
+// An op that some processors multiply in bf16 says `static constexpr bool may_stay_bf16 = true`: its bodies get bf16 as it
+// is where the stream takes it. An op whose bodies look at dtypes themselves says `static constexpr bool takes_any_dtype = true` in its arguments;
 // one that writes a part of an output and keeps the rest says keeps_rest.
 #include "kernels/stream.h"
 
@@ -39,8 +40,10 @@ bool has_bf16(const ViewArguments& arguments);
 // body(args), with bf16 arguments widened where the stream's device needs it.
 template <class Args, class Body>
 void run_body(Stream& stream, const Args& args, const ViewArguments& arguments, const Body& body) {
+    bool takes_bf16 = stream.widens_to() == DType::bf16;
+    if constexpr (requires { Args::may_stay_bf16; }) takes_bf16 = takes_bf16 || stream.multiplies_bf16();
     if constexpr (!requires { Args::takes_any_dtype; })
-        if (stream.widens_to() != DType::bf16 && has_bf16(arguments)) {
+        if (!takes_bf16 && has_bf16(arguments)) {
             const Widened widened(
                 stream, arguments, requires { Args::keeps_rest; });
             Args wide = args;

@@ -2,6 +2,7 @@
 #include "train/train_run.h"
 
 #include "data/dataset.h"
+#include "train/memory_plan.h"
 #include "train/recipe_check.h"
 #include "train/resume_check.h"
 #include "train/run_recorder.h"
@@ -62,6 +63,7 @@ public:
         if (data_.validation) splits_.add(ctx, "validation", *data_.validation, data_.mean, data_.deviation);
         splits_.at(training_.eval_split);  // there is one of that name
         for (const Stage& stage : stages_) check_stage(stage);
+        check_memory(planned());
     }
 
     RecordedRun recorded() const { return {recipe_, data_, stages_, recipe_.text("method.name"), recipe_.hash()}; }
@@ -82,10 +84,23 @@ public:
             result.name = stage.name;
             trainer.give(std::move(result));
         }
-        return trainer.run(from);
+        try {
+            return trainer.run(from);
+        } catch (const InputError& error) {
+            if (error.parts().id != 701) throw;
+            throw with_plan(error, planned());
+        }
     }
 
 private:
+    PlannedTraining planned() const {
+        return {training_, stages_,
+                [this](const Stage& stage) {
+                    return stage.method.empty() ? make_method(recipe_.text("method.name"), {recipe_, data_.counts()})
+                                                : make_method(stage.method, {recipe_, data_.counts(), stage.name});
+                },
+                [this](const std::string& path) -> const StageResult& { return files_.at(path); }};
+    }
     void fill_training() {
         training_.seed = static_cast<std::uint64_t>(recipe_.integer("run.seed"));
         recipe_.text("run.deterministic");

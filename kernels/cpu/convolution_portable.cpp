@@ -11,7 +11,8 @@ namespace bkd::kernels::cpu {
 // A stream has primitives only with oneDNN.
 class PrimitiveCache {};
 
-CpuStream::CpuStream(Device d, Pool& p, int thread_count, std::int64_t&) : Stream(d, p), threads(thread_count) {}
+CpuStream::CpuStream(Device d, Pool& p, int thread_count, std::int64_t&)
+    : Stream(d, p), threads(thread_count), multiplies_bf16_(false) {}
 CpuStream::~CpuStream() = default;
 
 namespace {

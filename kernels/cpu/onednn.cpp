@@ -3,8 +3,21 @@
 
 namespace bkd::kernels::cpu {
 
+namespace {
+
+// Without them oneDNN's bf16 is a loop in plain C++. ONEDNN_MAX_CPU_ISA takes them away, for tests.
+bool has_bf16_instructions() {
+    const auto isa = dnnl::get_effective_cpu_isa();
+    return isa == dnnl::cpu_isa::avx512_core_bf16 || isa == dnnl::cpu_isa::avx512_core_amx;
+}
+
+}
+
 CpuStream::CpuStream(Device d, Pool& p, int thread_count, std::int64_t& primitives_made)
-    : Stream(d, p), threads(thread_count), primitives(std::make_unique<PrimitiveCache>(primitives_made)) {}
+    : Stream(d, p),
+      threads(thread_count),
+      primitives(std::make_unique<PrimitiveCache>(primitives_made)),
+      multiplies_bf16_(has_bf16_instructions()) {}
 
 CpuStream::~CpuStream() = default;
 

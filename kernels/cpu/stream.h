@@ -14,10 +14,14 @@ public:
     ~CpuStream() override;
     void synchronize() override {}
     DType widens_to() const override { return DType::f32; }
+    bool multiplies_bf16() const override { return multiplies_bf16_; }
     void convert(const ConstView& x, const View& y) override;  // elementwise.cpp
 
     const int threads;  // at least 1
     const std::unique_ptr<PrimitiveCache> primitives;
+
+private:
+    const bool multiplies_bf16_;
 };
 
 inline CpuStream& cpu_stream(Stream& stream) {

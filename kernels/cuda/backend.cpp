@@ -87,6 +87,11 @@ public:
         BKD_CUDA(cudaMemcpyAsync(host, from.data, bytes, cudaMemcpyDeviceToHost, s.queue), device);
         BKD_CUDA(cudaStreamSynchronize(s.queue), device);
     }
+    std::int64_t free_memory() const override {
+        std::size_t free = 0, total = 0;
+        BKD_CUDA(cudaMemGetInfo(&free, &total), device);
+        return static_cast<std::int64_t>(free);
+    }
     std::string description() const override {
         return fmt::format("{}: {}, compute capability {}.{}, {} multiprocessors, {:.0f} GB", device.str(),
                            properties_.name, properties_.major, properties_.minor, properties_.multiProcessorCount,

@@ -165,6 +165,7 @@ cudaError_t cudaMallocHost(void** data, std::size_t bytes) { return take(device(
 cudaError_t cudaFreeHost(void* data) { return give(device().pinned, data); }
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
     *free = *total = memory_bytes;
+    for (const auto& [at, bytes] : device().blocks) *free -= std::min(*free, bytes);
     return cudaSuccess;
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {

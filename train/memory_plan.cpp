@@ -1,0 +1,97 @@
+#include "train/memory_plan.h"
+
+#include <algorithm>
+
+namespace bkd {
+namespace {
+
+std::string size_text(std::int64_t bytes) { return fmt::format("{:.2f} GiB", static_cast<double>(bytes) / (1 << 30)); }
+
+const StageMemory& largest(const std::vector<StageMemory>& all) {
+    return *std::max_element(all.begin(), all.end(),
+                             [](const StageMemory& a, const StageMemory& b) { return a.bytes < b.bytes; });
+}
+
+// What the device has for this run, what the run holds already included; 0: not known.
+std::int64_t available(const Training& training) {
+    Backend& backend = *training.runtime.backend;
+    const std::int64_t free = backend.free_memory();
+    return free == 0 ? 0 : free + backend.pool().statistics().system_bytes;
+}
+
+// The largest batch whose stages all fit; 0 if none does.
+std::int64_t largest_batch(const PlannedTraining& planned, std::int64_t limit, std::int64_t too_large) {
+    std::int64_t fits = 0;
+    while (too_large - fits > 1) {
+        const std::int64_t middle = fits + (too_large - fits) / 2;
+        (largest(plan_memory(planned, middle)).bytes <= limit ? fits : too_large) = middle;
+    }
+    return fits;
+}
+
+InputError::Parts refusal(const PlannedTraining& planned, const StageMemory& most, std::int64_t limit) {
+    const std::int64_t batch = largest_batch(planned, limit, most.batch);
+    const std::string device = planned.training.runtime.backend->device.str();
+    return {.id = 701,
+            .what = fmt::format("stage {} takes {} of memory with batches of {}, {} has {} for it", most.stage,
+                                size_text(most.bytes), most.batch, device, size_text(limit)),
+            .at = device,
+            .why = "data set, networks, activations and gradients of one step, by plan",
+            .try_ = batch == 0 ? "a smaller network, or compute.dtype = \"bf16\""
+                               : fmt::format("batch.size = {}, the largest that fits by the same plan", batch)};
+}
+
+}
+
+std::vector<StageMemory> plan_memory(const PlannedTraining& planned, std::int64_t batch) {
+    const Training& real = planned.training;
+    Runtime runtime({DeviceKind::plan, 0}, {}, real.runtime.storage);
+    const Context ctx(runtime);
+    Splits splits;
+    const ResidentSplit& train = real.splits.at("train");
+    const std::vector<float> ones(static_cast<std::size_t>(train.mean().count()), 1.0F);
+    for (const char* name : {"train", "test", "validation"})
+        if (real.splits.has(name)) splits.add(ctx, name, real.splits.at(name).set(), ones, ones);
+    const Training training{.runtime = runtime, .splits = splits, .make_network = real.make_network};
+
+    std::map<std::string, StageResult> results;
+    const FindResult find = [&](const std::string& from) -> const StageResult& {
+        const auto found = results.find(from);
+        return found != results.end() ? found->second : planned.read_file(from);
+    };
+    const std::optional<std::int64_t> usual = planned.stages.front().batch_size;
+    std::vector<StageMemory> all;
+    for (Stage stage : planned.stages) {
+        if (batch > 0 && stage.batch_size == usual) stage.batch_size = batch;
+        const std::unique_ptr<Method> method = planned.make_method(stage);
+        StageRun run(training, stage, *method, find);
+        run.begin();
+        run.begin_epoch();
+        run.step();
+        all.push_back({stage.name, stage.batch_size.value_or(128), runtime.backend->pool().statistics().peak_bytes});
+        results.insert_or_assign(stage.name, run.result());
+    }
+    return all;
+}
+
+void check_memory(const PlannedTraining& planned) {
+    const std::int64_t limit = available(planned.training);
+    if (limit == 0) return;
+    const std::vector<StageMemory> all = plan_memory(planned);
+    if (const StageMemory& most = largest(all); most.bytes > limit) throw InputError(refusal(planned, most, limit));
+}
+
+InputError with_plan(const InputError& error, const PlannedTraining& planned) {
+    InputError::Parts parts = error.parts();
+    const StageMemory most = largest(plan_memory(planned));
+    // Scratch and what the pool cannot use come on top: an eighth is a guess that a second failure corrects.
+    const std::int64_t known = available(planned.training);
+    const std::int64_t limit = (known == 0 ? most.bytes : std::min(known, most.bytes)) / 8 * 7;
+    const std::int64_t batch = largest_batch(planned, limit, most.batch);
+    parts.why += fmt::format("{}by plan stage {} takes {} with batches of {}, scratch of kernels not counted",
+                             parts.why.empty() ? "" : "; ", most.stage, size_text(most.bytes), most.batch);
+    if (batch > 0) parts.try_ = fmt::format("batch.size = {}", batch);
+    return InputError(std::move(parts));
+}
+
+}
