@@ -109,6 +109,11 @@ cudaError_t drop(T* handle) {
 void issue(cudaStream_t stream, const void* kernel, Work work, double microseconds) {
     Tally& tally = device().tally;
     Work counted = [kernel, run = std::move(work)] {
+        if (Rehearsal* const noting = rehearsal()) {
+            noting->kernel = kernel;
+            if (kernel != nullptr) run();
+            return;
+        }
         if (kernel != nullptr) device().tally.kernels.insert(kernel);
         run();
     };
@@ -126,6 +131,12 @@ const Tally& tally() {
     d.tally.live_blocks = d.blocks.size() + d.pinned.size();
     return d.tally;
 }
+Rehearsal*& rehearsal() {
+    static Rehearsal* current = nullptr;
+    return current;
+}
+Rehearsal::Rehearsal() { rehearsal() = this; }
+Rehearsal::~Rehearsal() { rehearsal() = nullptr; }
 std::vector<std::string> take_faults() { return std::exchange(device().tally.faults, {}); }
 
 bool is_device_memory(const void* data, std::size_t bytes) { return lies_in(device().blocks, data, bytes); }
