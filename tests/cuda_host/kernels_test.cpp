@@ -68,11 +68,13 @@ TEST_CASE("the executor runs each thread of each block once, in an order that ch
             std::set<std::vector<unsigned>> orders;
             const auto blocks = grid.x * grid.y * grid.z, all = blocks * static_cast<unsigned>(threads);
             for (int launch = 0; launch < 40; ++launch) {
-                std::vector<unsigned> order;
+                std::vector<unsigned> order(all + 1);
+                std::uint32_t next = 0;
                 simt::run_grid(grid, threads, [&] {
                     const unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
-                    order.push_back(block * blockDim.x + threadIdx.x);
+                    order.at(atomicAdd(&next, 1)) = block * blockDim.x + threadIdx.x;
                 });
+                order.resize(next);
                 orders.insert(order);
                 std::sort(order.begin(), order.end());
                 CHECK(std::adjacent_find(order.begin(), order.end()) == order.end());

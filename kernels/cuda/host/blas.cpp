@@ -311,6 +311,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
         return refuse("an algorithm for another product");
     if (const std::string why = call.trouble(); !why.empty()) return refuse(why);
     issue(stream, reinterpret_cast<const void*>(&cublasLtMatmul), [call] {
+        if (rehearsal() != nullptr) return;
         // The memory may be gone when the stream comes to it.
         if (const std::string why = call.trouble(); !why.empty()) return note_fault("cuBLASLt, when executed: " + why);
         call.compute();

@@ -269,6 +269,7 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
     issue(
         handle->stream, reinterpret_cast<const void*>(&cudnnBackendExecute),
         [c, &engine, numbers] {
+            if (rehearsal() != nullptr) return;
             const Verdict late = check_pack(c, engine.workspace, *numbers);
             if (late.status != CUDNN_STATUS_SUCCESS) return note_fault("cuDNN, when executed: " + late.why);
             if (engine.workspace > 0) {

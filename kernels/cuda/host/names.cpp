@@ -1,4 +1,4 @@
-// Names of kernels that ran, from the symbol table of this program: kernels are functions of internal linkage, which the
+// Names of kernels, from the symbol table of this program: kernels are functions of internal linkage, which the
 // loader knows nothing of.
 #include "kernels/cuda/host/runtime.h"
 
@@ -60,13 +60,15 @@ std::map<std::uintptr_t, std::string> symbols() {
 
 }
 
-std::set<std::string> kernels_run() {
-    const std::map<std::uintptr_t, std::string> known = symbols();
+std::set<std::string> names_of(const std::set<const void*>& kernels) {
+    static const std::map<std::uintptr_t, std::string> known = symbols();
     std::set<std::string> names;
-    for (const void* kernel : tally().kernels)
+    for (const void* kernel : kernels)
         if (const auto found = known.find(reinterpret_cast<std::uintptr_t>(kernel)); found != known.end())
             names.insert(short_name(found->second.c_str()));
     return names;
 }
+
+std::set<std::string> kernels_run() { return names_of(tally().kernels); }
 
 }

@@ -1,5 +1,7 @@
 #include "kernels/cuda/host/runtime.h"
 
+#include "kernels/cuda/host/watch.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -33,8 +35,19 @@ namespace {
 
 constexpr std::size_t memory_bytes = std::size_t{1} << 30;
 
+// Bytes before and behind each block that nobody writes; memory that was freed, which nobody writes either.
+constexpr std::size_t zone_bytes = 256, quarantine_bytes = std::size_t{64} << 20;
+constexpr int zone_mark = 0xA5, no_number = 0xFF;
+
+using Blocks = std::map<std::uintptr_t, std::size_t>;
+struct Freed {
+    std::byte* data;
+    std::size_t bytes;
+};
 struct Device {
-    std::map<std::uintptr_t, std::size_t> blocks, pinned;
+    Blocks blocks, pinned;
+    std::deque<Freed> quarantine;
+    std::size_t in_quarantine = 0;
     std::set<cudaStream_t> streams;
     Tally tally;
 };
@@ -43,17 +56,37 @@ Device& device() {
     return only;
 }
 
+// Device memory is the host's to touch in no other way than by work: the address sanitizer is told so.
+void poison(bool on) {
+    if (!watch::sees_addresses()) return;
+    for (const auto& [at, bytes] : device().blocks) watch::poison(reinterpret_cast<void*>(at), bytes, on);
+}
+
+void run_next(cudaStream_t stream) {
+    const Work work = std::move(stream->queue.front());
+    stream->queue.pop_front();
+    ++stream->done;
+    work();
+}
+
+// Streams wait for each other in no way but through the host: what others have queued may come before, between or after.
 void run_to(cudaStream_t stream, std::int64_t position) {
-    while (stream->done < position && !stream->queue.empty()) {
-        const Work work = std::move(stream->queue.front());
-        stream->queue.pop_front();
-        ++stream->done;
-        work();
+    static std::uint32_t state = 1;
+    const auto is_left = [&] { return stream->done < position && !stream->queue.empty(); };
+    if (!is_left()) return;
+    poison(false);
+    while (is_left()) {
+        for (cudaStream_t other : device().streams) {
+            state = state * 1664525 + 1013904223;
+            if (other != stream && !other->queue.empty() && (state >> 30) == 0) run_next(other);
+        }
+        run_next(stream);
     }
+    poison(true);
 }
 std::int64_t end_of(cudaStream_t stream) { return stream->done + static_cast<std::int64_t>(stream->queue.size()); }
 
-bool lies_in(const std::map<std::uintptr_t, std::size_t>& blocks, const void* data, std::size_t bytes) {
+bool lies_in(const Blocks& blocks, const void* data, std::size_t bytes) {
     const auto at = reinterpret_cast<std::uintptr_t>(data);
     auto found = blocks.upper_bound(at);
     if (found == blocks.begin()) return false;
@@ -70,24 +103,58 @@ cudaError_t check_ends(const void* to, const void* from, std::size_t bytes, cuda
     return cudaErrorInvalidValue;
 }
 
-cudaError_t take(std::map<std::uintptr_t, std::size_t>& blocks, void** data, std::size_t bytes) {
-    const std::size_t rounded = std::max<std::size_t>((bytes + 255) / 256 * 256, 256);
-    *data = std::aligned_alloc(256, rounded);
-    if (*data == nullptr) return cudaErrorMemoryAllocation;
-    std::memset(*data, 0xFF, rounded);  // no number
+bool holds_only(const std::byte* data, std::size_t bytes, int value) {
+    return std::all_of(data, data + bytes, [&](std::byte b) { return b == static_cast<std::byte>(value); });
+}
+std::size_t rounded(std::size_t bytes) { return std::max<std::size_t>((bytes + 255) / 256 * 256, 256); }
+
+void check_zones(std::byte* data, std::size_t bytes) {
+    const bool good = holds_only(data - zone_bytes, zone_bytes, zone_mark) &&
+                      holds_only(data + bytes, rounded(bytes) - bytes + zone_bytes, zone_mark);
+    if (!good) note_fault("written outside a block of " + std::to_string(bytes) + " bytes");
+}
+
+cudaError_t take(Blocks& blocks, void** data, std::size_t bytes) {
+    const std::size_t all = rounded(bytes) + 2 * zone_bytes;
+    auto* const memory = static_cast<std::byte*>(std::aligned_alloc(256, all));
+    if (memory == nullptr) return cudaErrorMemoryAllocation;
+    std::memset(memory, zone_mark, all);
+    *data = std::memset(memory + zone_bytes, no_number, bytes);
     blocks[reinterpret_cast<std::uintptr_t>(*data)] = bytes;
     ++device().tally.allocations;
+    if (&blocks == &device().blocks) watch::poison(*data, bytes, true);
     return cudaSuccess;
 }
-cudaError_t give(std::map<std::uintptr_t, std::size_t>& blocks, void* data) {
+
+void free_oldest() {
+    Device& d = device();
+    const Freed oldest = d.quarantine.front();
+    d.quarantine.pop_front();
+    d.in_quarantine -= oldest.bytes;
+    watch::poison(oldest.data, oldest.bytes, false);
+    if (!holds_only(oldest.data, oldest.bytes, no_number)) note_fault("memory written after it was freed");
+    std::free(oldest.data - zone_bytes);
+}
+
+cudaError_t give(Blocks& blocks, void* data) {
     if (data == nullptr) return cudaSuccess;
-    if (!blocks.contains(reinterpret_cast<std::uintptr_t>(data))) {
+    const auto found = blocks.find(reinterpret_cast<std::uintptr_t>(data));
+    if (found == blocks.end()) {
         note_fault("memory freed that was not taken, or twice");
         return cudaErrorInvalidValue;
     }
-    for (cudaStream_t stream : device().streams) run_to(stream, end_of(stream));  // cudaFree waits for the device
-    blocks.erase(reinterpret_cast<std::uintptr_t>(data));
-    std::free(data);
+    const std::set<cudaStream_t> streams = device().streams;
+    for (cudaStream_t stream : streams) run_to(stream, end_of(stream));  // cudaFree waits for the device
+    const std::size_t bytes = found->second;
+    blocks.erase(found);
+    watch::poison(data, bytes, false);
+    auto* const memory = static_cast<std::byte*>(data);
+    check_zones(memory, bytes);
+    std::memset(memory, no_number, bytes);
+    watch::poison(memory, bytes, true);
+    device().quarantine.push_back({memory, bytes});
+    device().in_quarantine += bytes;
+    while (device().in_quarantine > quarantine_bytes) free_oldest();
     return cudaSuccess;
 }
 
@@ -109,6 +176,11 @@ cudaError_t drop(T* handle) {
 void issue(cudaStream_t stream, const void* kernel, Work work, double microseconds) {
     Tally& tally = device().tally;
     Work counted = [kernel, run = std::move(work)] {
+        if (Rehearsal* const noting = rehearsal()) {
+            noting->kernel = kernel;
+            if (kernel != nullptr) run();
+            return;
+        }
         if (kernel != nullptr) device().tally.kernels.insert(kernel);
         run();
     };
@@ -127,7 +199,16 @@ const Tally& tally() {
     d.tally.live_blocks = d.blocks.size() + d.pinned.size();
     return d.tally;
 }
-std::vector<std::string> take_faults() { return std::exchange(device().tally.faults, {}); }
+Rehearsal*& rehearsal() {
+    static Rehearsal* current = nullptr;
+    return current;
+}
+Rehearsal::Rehearsal() { rehearsal() = this; }
+Rehearsal::~Rehearsal() { rehearsal() = nullptr; }
+std::vector<std::string> take_faults() {
+    while (!device().quarantine.empty()) free_oldest();
+    return std::exchange(device().tally.faults, {});
+}
 
 bool is_device_memory(const void* data, std::size_t bytes) { return lies_in(device().blocks, data, bytes); }
 bool is_stream(cudaStream_t stream) { return device().streams.contains(stream); }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace simt {
@@ -27,7 +28,20 @@ struct Tally {
     std::vector<std::string> faults{};  // of the calling code: foreign pointers, copies out of bounds ...
 };
 const Tally& tally();
-// Names of the kernels in the tally, without namespace and template arguments.
+
+// While one lives, work on streams is not done, but what was launched is noted: what a test would cost.
+struct Rehearsal {
+    Rehearsal();
+    ~Rehearsal();
+    Rehearsal(const Rehearsal&) = delete;
+    const void* kernel = nullptr;                       // the last one
+    std::set<std::pair<const void*, bool>> launches{};  // of which kernels; whether of several blocks
+    std::int64_t threads = 0;                           // of all launches
+};
+Rehearsal*& rehearsal();  // null if there is none
+
+// Names of kernels, and of those in the tally, without namespace and template arguments.
+std::set<std::string> names_of(const std::set<const void*>& kernels);
 std::set<std::string> kernels_run();
 // The faults so far, which are forgotten: for a test that makes some.
 std::vector<std::string> take_faults();

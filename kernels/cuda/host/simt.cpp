@@ -1,12 +1,16 @@
 // The scheduler of simt.h: blocks one after another, the threads of one too until they wait. From launch to launch the
 // order of both changes, so that a kernel whose result depends on it does not give the same bits again;
 // SIMT_ORDER=forward or =reverse holds it fixed.
+//
+// Compiled without the thread sanitizer, to which its notes on all threads would be races between them. On a fiber it
+// calls nothing of std that is not inlined: the linker may take another file's copy, with the sanitizer in it.
 #include "kernels/cuda/host/simt.h"
+
+#include "kernels/cuda/host/watch.h"
 
 #include <cstdlib>
 #include <memory>
 #include <numeric>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -36,37 +40,49 @@ simt_switch:
     ret
 )");
 
-// Of the address sanitizer, if this program has it.
-extern "C" __attribute__((weak)) void __asan_unpoison_memory_region(const volatile void* data, std::size_t bytes);
-
 namespace simt {
 
 constinit Place here{};
 
 namespace {
 
-constexpr std::size_t stack_bytes = 64 << 10;
-constexpr int warp = 32;
+// Reports of sanitizers are written on the stack of the thread they are about.
+const std::size_t stack_bytes = watch::sees_races() ? 256 << 10 : 64 << 10;
+constexpr int warp = 32, most_threads = 1024;
+constexpr std::size_t most_shared_bytes = 48 << 10;
 
 enum class State : std::uint8_t { ready, block_wait, warp_wait, done };
 struct Lane {
     std::unique_ptr<std::byte[]> stack;
-    void* saved = nullptr;
+    void *saved = nullptr, *fiber = nullptr;
     State state = State::done;
     unsigned mask = 0;
     std::uint64_t value = 0;
+    unsigned block_meetings = 0, warp_meetings = 0;
 };
 
-struct Block {
+// Fibers for a block. Half 0 alone is used unless races are looked for.
+struct Half {
     std::vector<Lane> lanes;
-    std::vector<std::uint64_t> shown;  // what the lanes of a warp brought to its last meeting
-    std::set<void*> poisoned;
+    unsigned blocks = 0;  // that ran on it
+    watch::Meeting whole{}, block{}, warps[most_threads / warp]{};
+};
+Half halves[2];
+
+struct Block {
+    Half* half = halves;
+    std::int64_t number = 0;  // of all that ever ran
+    std::size_t shared_bytes = 0;
+    std::uint64_t shown[most_threads]{};  // what the lanes of a warp brought to its last meeting
     const std::function<void()>* body = nullptr;
-    void* scheduler = nullptr;
+    void *scheduler = nullptr, *scheduler_fiber = nullptr;
     std::vector<int> order;                   // of the threads
     int current = 0, place = 0, threads = 0;  // place of the current thread in the order
 };
 Block block;
+watch::Key fences;
+
+Lane& lane_of(int thread) { return block.half->lanes[static_cast<std::size_t>(thread)]; }
 
 enum class Order : std::uint8_t { forward, reverse, jumping };
 Order order_of_next_launch() {
@@ -94,7 +110,7 @@ std::int64_t jump_for(std::int64_t count) {
 int next_ready(int place) {
     while (++place < block.threads) {
         const int thread = block.order[static_cast<std::size_t>(place)];
-        if (block.lanes[static_cast<std::size_t>(thread)].state == State::ready) return place;
+        if (lane_of(thread).state == State::ready) return place;
     }
     return -1;
 }
@@ -103,22 +119,33 @@ void resume(void*& saved, int place) {
     block.place = place;
     block.current = block.order[static_cast<std::size_t>(place)];
     here.thread.x = static_cast<unsigned>(block.current);
-    simt_switch(&saved, block.lanes[static_cast<std::size_t>(block.current)].saved);
+    const Lane& lane = lane_of(block.current);
+    watch::switch_to(lane.fiber);
+    simt_switch(&saved, lane.saved);
+}
+void resume_scheduler(void*& saved) {
+    watch::switch_to(block.scheduler_fiber);
+    simt_switch(&saved, block.scheduler);
 }
 
 [[noreturn]] void lane_main() {
+    Half& half = *block.half;
+    half.whole.of(half.blocks).acquire();
     (*block.body)();
-    block.lanes[static_cast<std::size_t>(block.current)].state = State::done;
+    half.whole.of(half.blocks + 1).release();
+    lane_of(block.current).state = State::done;
     void* ignored = nullptr;
     if (const int next = next_ready(block.place); next >= 0) resume(ignored, next);
-    simt_switch(&ignored, block.scheduler);
+    resume_scheduler(ignored);
     std::abort();
 }
 
 void start(Lane& lane) {
-    if (!lane.stack) lane.stack = std::make_unique<std::byte[]>(stack_bytes);
-    // The frames of the thread before were left, not returned from.
-    if (__asan_unpoison_memory_region != nullptr) __asan_unpoison_memory_region(lane.stack.get(), stack_bytes);
+    if (!lane.stack) {
+        lane.stack = std::make_unique_for_overwrite<std::byte[]>(stack_bytes);
+        lane.fiber = watch::new_fiber();
+    }
+    watch::begin_stack(lane.stack.get(), stack_bytes);
     auto top = reinterpret_cast<std::uintptr_t>(lane.stack.get() + stack_bytes) / 16 * 16;
     auto* words = reinterpret_cast<void**>(top);
     *--words = nullptr;
@@ -126,15 +153,16 @@ void start(Lane& lane) {
     for (int i = 0; i < 6; ++i) *--words = nullptr;
     lane.saved = words;
     lane.state = State::ready;
+    lane.block_meetings = lane.warp_meetings = 0;
 }
 
 void wait(State state) {
-    Lane& lane = block.lanes[static_cast<std::size_t>(block.current)];
+    Lane& lane = lane_of(block.current);
     lane.state = state;
     if (const int next = next_ready(block.place); next >= 0)
         resume(lane.saved, next);
     else
-        simt_switch(&lane.saved, block.scheduler);
+        resume_scheduler(lane.saved);
 }
 
 // Lets the warps go whose waiting lanes are all there.
@@ -144,7 +172,7 @@ bool release_warps() {
         unsigned waiting = 0;
         unsigned mask = 0;
         for (int i = 0; i < warp && first + i < block.threads; ++i) {
-            const Lane& lane = block.lanes[static_cast<std::size_t>(first + i)];
+            const Lane& lane = lane_of(first + i);
             if (lane.state != State::warp_wait) continue;
             waiting |= 1u << i;
             mask = lane.mask;
@@ -152,8 +180,8 @@ bool release_warps() {
         if (waiting == 0 || (waiting & mask) != mask) continue;
         for (int i = 0; i < warp; ++i) {
             if ((mask >> i & 1) == 0) continue;
-            Lane& lane = block.lanes[static_cast<std::size_t>(first + i)];
-            block.shown[static_cast<std::size_t>(first + i)] = lane.value;
+            Lane& lane = lane_of(first + i);
+            block.shown[first + i] = lane.value;
             lane.state = State::ready;
         }
         moved = true;
@@ -164,20 +192,23 @@ bool release_warps() {
 bool release_block() {
     int live = 0;
     for (int i = 0; i < block.threads; ++i) {
-        const State state = block.lanes[static_cast<std::size_t>(i)].state;
+        const State state = lane_of(i).state;
         if (state == State::done) continue;
         if (state != State::block_wait) return false;
         ++live;
     }
     for (int i = 0; i < block.threads; ++i)
-        if (block.lanes[static_cast<std::size_t>(i)].state != State::done)
-            block.lanes[static_cast<std::size_t>(i)].state = State::ready;
+        if (lane_of(i).state != State::done) lane_of(i).state = State::ready;
     return live > 0;
 }
 
 void run_block() {
-    block.poisoned.clear();
-    for (int i = 0; i < block.threads; ++i) start(block.lanes[static_cast<std::size_t>(i)]);
+    ++block.number;
+    block.shared_bytes = 0;
+    if (watch::sees_races()) block.half = &halves[block.number % 2];
+    auto& lanes = block.half->lanes;
+    if (lanes.size() < static_cast<std::size_t>(block.threads)) lanes.resize(static_cast<std::size_t>(block.threads));
+    for (int i = 0; i < block.threads; ++i) start(lane_of(i));
     for (bool moved = true; moved;) {
         // A thread that waits or ends hands over to the next one itself; the last comes back here.
         const int first = next_ready(-1);
@@ -187,18 +218,27 @@ void run_block() {
         moved = release_block() || moved;
     }
     for (int i = 0; i < block.threads; ++i)
-        if (block.lanes[static_cast<std::size_t>(i)].state != State::done)
+        if (lane_of(i).state != State::done)
             throw std::logic_error("thread " + std::to_string(i) + " waits for threads that never come");
+    if (block.shared_bytes > most_shared_bytes)
+        throw std::logic_error(std::to_string(block.shared_bytes) + " bytes of shared memory in a block");
+    ++block.half->blocks;
 }
 
 }
 
 void run_grid(dim3 grid, int threads, const std::function<void()>& body) {
-    if (threads < 1 || threads > 1024 || grid.y > 65535 || grid.z > 65535) throw std::logic_error("not a legal launch");
+    if (threads < 1 || threads > most_threads || grid.y > 65535 || grid.z > 65535)
+        throw std::logic_error("not a legal launch");
+    const std::int64_t blocks = std::int64_t{grid.x} * grid.y * grid.z, leap = jump_for(blocks);
+    if (Rehearsal* const noting = rehearsal()) {
+        noting->launches.insert({noting->kernel, blocks > 1});
+        noting->threads += blocks * threads;
+        return;
+    }
     block.threads = threads;
     block.body = &body;
-    if (block.lanes.size() < static_cast<std::size_t>(threads)) block.lanes.resize(static_cast<std::size_t>(threads));
-    block.shown.resize(1024);
+    block.scheduler_fiber = watch::current_fiber();
     here.block_size = dim3(static_cast<unsigned>(threads));
     here.grid = grid;
     here.thread = {0, 0, 0};
@@ -207,36 +247,59 @@ void run_grid(dim3 grid, int threads, const std::function<void()>& body) {
     block.order.resize(static_cast<std::size_t>(threads));
     for (int i = 0; i < threads; ++i)
         block.order[static_cast<std::size_t>(i)] = static_cast<int>(at_place(order, i, threads, jump));
-    const std::int64_t blocks = std::int64_t{grid.x} * grid.y * grid.z, leap = jump_for(blocks);
+    for (Half& half : halves) half.whole.of(half.blocks).release();
     for (std::int64_t i = 0; i < blocks; ++i) {
         const auto at = static_cast<std::uint64_t>(at_place(order, i, blocks, leap));
         here.block = {static_cast<unsigned>(at % grid.x), static_cast<unsigned>(at / grid.x % grid.y),
                       static_cast<unsigned>(at / grid.x / grid.y)};
         run_block();
     }
+    for (Half& half : halves) half.whole.of(half.blocks).acquire();
 }
 
-void block_wait() { wait(State::block_wait); }
+void block_wait() {
+    watch::Key& key = block.half->block.of(lane_of(block.current).block_meetings++);
+    key.release();
+    wait(State::block_wait);
+    key.acquire();
+}
+
+void warp_wait() {
+    watch::Key& key = block.half->warps[block.current / warp].of(lane_of(block.current).warp_meetings++);
+    key.release();
+    exchange(0xFFFFFFFF, 0, 0);
+    key.acquire();
+}
+
+void fence() {
+    fences.release();
+    fences.acquire();
+}
 
 std::uint64_t exchange(unsigned mask, std::uint64_t mine, int from) {
-    Lane& lane = block.lanes[static_cast<std::size_t>(block.current)];
+    Lane& lane = lane_of(block.current);
     lane.mask = mask;
     lane.value = mine;
     wait(State::warp_wait);
-    return block.shown[static_cast<std::size_t>(block.current / warp * warp + from)];
+    return block.shown[block.current / warp * warp + from];
 }
 
 unsigned ballot(unsigned mask, bool mine) {
     exchange(mask, mine ? 1 : 0, 0);
     unsigned votes = 0;
     for (int i = 0; i < warp; ++i)
-        if ((mask >> i & 1) != 0 && block.shown[static_cast<std::size_t>(block.current / warp * warp + i)] != 0)
-            votes |= 1u << i;
+        if ((mask >> i & 1) != 0 && block.shown[block.current / warp * warp + i] != 0) votes |= 1u << i;
     return votes;
 }
 
-void on_shared(void* data, std::size_t bytes) {
-    if (block.poisoned.insert(data).second) std::memset(data, 0xFF, bytes);
+void* shared_memory(Shared& variable, std::size_t bytes) {
+    SharedOfHalf& mine = variable.of_half[block.half - halves];
+    if (mine.block == block.number) return mine.data;
+    const watch::Unseen unseen;
+    if (mine.data == nullptr) mine.data = ::operator new (bytes, std::align_val_t{128});
+    mine.block = block.number;
+    block.shared_bytes += bytes;
+    return std::memset(mine.data, 0xFF, bytes);
 }
 
 }

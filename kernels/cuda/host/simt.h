@@ -14,9 +14,10 @@
 #define __device__
 #define __host__
 #define __launch_bounds__(...)
-#define BKD_SHARED(T, name, ...) \
-    static T name __VA_ARGS__;   \
-    ::simt::on_shared(&name, sizeof(name))
+#define BKD_SHARED(T, name, ...)                                  \
+    static constinit ::simt::Shared name##_of_blocks{};           \
+    auto& name = *static_cast<std::add_pointer_t<T __VA_ARGS__>>( \
+        ::simt::shared_memory(name##_of_blocks, sizeof(T __VA_ARGS__)))
 
 namespace simt {
 
@@ -32,8 +33,21 @@ void block_wait();
 // Waits for the lanes of `mask`, then gives what lane `from` (or each) brought.
 std::uint64_t exchange(unsigned mask, std::uint64_t mine, int from);
 unsigned ballot(unsigned mask, bool mine);
-// Shared memory holds no number at the start of a block: filled with NaN at the first thread's first use.
-void on_shared(void* data, std::size_t bytes);
+// The same, and memory is in order between them.
+void warp_wait();
+// Memory is in order after all fences before.
+void fence();
+
+// A variable in shared memory: where it lies, for each half of the fibers (simt.cpp). It holds no number at the start
+// of a block: filled with NaN at the first thread's first use.
+struct SharedOfHalf {
+    void* data = nullptr;
+    std::int64_t block = 0;  // that used it last
+};
+struct Shared {
+    SharedOfHalf of_half[2];
+};
+void* shared_memory(Shared& variable, std::size_t bytes);
 
 template <class T>
 T shuffle_xor(unsigned mask, T value, int offset) {
@@ -53,12 +67,12 @@ T shuffle_xor(unsigned mask, T value, int offset) {
 #define gridDim ::simt::here.grid
 #define __syncthreads() ::simt::block_wait()
 #define __shfl_xor_sync(mask, value, offset) ::simt::shuffle_xor(mask, value, offset)
-#define __syncwarp() (void)::simt::exchange(0xFFFFFFFF, 0, 0)
+#define __syncwarp() ::simt::warp_wait()
 #define __ballot_sync(mask, predicate) ::simt::ballot(mask, predicate)
 
 using std::isfinite;
 using std::isnan;
-inline void __threadfence() {}
+inline void __threadfence() { simt::fence(); }
 inline std::uint32_t __umulhi(std::uint32_t a, std::uint32_t b) {
     return static_cast<std::uint32_t>(std::uint64_t{a} * b >> 32);
 }
@@ -69,8 +83,9 @@ inline float __uint_as_float(std::uint32_t bits) {
 }
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline int __ffs(int x) { return __builtin_ffs(x); }
+// Not for the thread sanitizer to see: see watch.h.
 template <class T>
-T atomicAdd(T* at, T value) {
+[[gnu::no_sanitize("thread")]] T atomicAdd(T* at, T value) {
     const T old = *at;
     *at = old + value;
     return old;
@@ -78,7 +93,8 @@ T atomicAdd(T* at, T value) {
 inline std::uint32_t atomicAdd(std::uint32_t* at, int value) {
     return atomicAdd(at, static_cast<std::uint32_t>(value));
 }
-inline std::int32_t atomicCAS(std::int32_t* at, std::int32_t expected, std::int32_t value) {
+[[gnu::no_sanitize("thread")]] inline std::int32_t atomicCAS(std::int32_t* at, std::int32_t expected,
+                                                             std::int32_t value) {
     const std::int32_t old = *at;
     if (old == expected) *at = value;
     return old;

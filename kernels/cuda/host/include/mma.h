@@ -97,6 +97,7 @@ template <int m, int n, int k>
 void store_matrix_sync(float* to, const fragment<accumulator, m, n, k, float>& from, unsigned stride, layout_t) {
     check_address(to, stride * sizeof *to);
     simt::exchange(0xFFFFFFFF, 0, 0);
+    if (simt::here.thread.x % 32 >= m) return;  // another lane has the same row
     for (int j = 0; j < n; ++j) to[static_cast<unsigned>(row_of_lane(m)) * stride + j] = from.row[j];
 }
 
