@@ -84,10 +84,7 @@ struct Wanted {
     const char* name;
     bool data, weight, add;
 };
-constexpr Wanted wanted[] = {{"_dx", true, false, false},
-                             {"_dw", false, true, false},
-                             {"_dxdw", true, true, false},
-                             {"_dxdw_add", true, true, true}};
+constexpr Wanted wanted[] = {{"_dx", true, false, false}, {"_dw", false, true, false}, {"_dxdw_add", true, true, true}};
 
 Conv2dBackward backward(CaseMemory& m, const Layer& l, const Draw& from, bool is_exact, const Wanted& want) {
     const View x = m.input(l.x, from), w = m.input(l.w, from), dy = m.input(l.y(), from);

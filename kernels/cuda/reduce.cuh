@@ -191,7 +191,7 @@ struct ChunkSum {
         const float total = factor * sum;
         y[i] = from_float<T>(accumulate ? to_float(y[i]) + total : total);
     }
-    unsigned blocks() const { return chunks == 0 ? 0 : blocks_for(count, columns); }
+    unsigned blocks() const { return blocks_for(count, columns); }
 };
 
 // The part of one block: 32 columns from `first` on, 32 lanes of chunks, in one tree whatever the number of threads.

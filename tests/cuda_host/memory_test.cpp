@@ -9,7 +9,7 @@ namespace {
 
 struct PlannedToy {
     explicit PlannedToy(std::int64_t batch) {
-        toy.training.make_network = network_factory({.name = "resnet8", .classes = 4, .width = 256});
+        toy.training.make_network = network_factory({.name = "resnet8", .classes = 4, .width = 128});
         stages = {Toy::stage("train")};
         stages[0].batch_size = batch;
     }
