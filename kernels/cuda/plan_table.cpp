@@ -46,11 +46,13 @@ void PlanTable::write(const std::string& path) const {
             "# asked for. Written by bkd bench step --tune.\n";
     for (const auto& [key, rank] : choices_) file << key << ": " << rank << '\n';
     file.close();
-    if (!file || std::rename(temporary.c_str(), path.c_str()) != 0)
+    if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
+        std::remove(temporary.c_str());
         throw InputError({.id = 601,
                           .what = "cannot write the table of engines",
                           .at = path,
                           .try_ = "a folder that can be written to"});
+    }
 }
 
 }

@@ -49,4 +49,5 @@ TEST_CASE("a table that is not there is empty; one that cannot be written is E06
     table.add("forward", 1);
     CHECK(bkd_test::id_of([&] { table.write((folder / "no" / "plans.txt").string()); }) == "E0601");
     CHECK(bkd_test::id_of([&] { table.write(folder.path().string()); }) == "E0601");  // a folder
+    CHECK_FALSE(std::filesystem::exists(folder.path().string() + ".new"));
 }
