@@ -82,4 +82,19 @@ TEST_CASE("doctor --cuda-properties refuses as any use of a device does where th
     CHECK(contains(said.err, "error[E080"));
 }
 
+TEST_CASE("a run on the CPU opens no library of CUDA, whether the backend is there or not") {
+    const bkd_test::TemporaryFolder folder;
+    for (const char* words : {"help", "bench step --device cpu --network resnet8 --batch 4 --size 8 --steps 1"}) {
+        // The loader says what it opens.
+        const Said said = run_program(folder.path().string(), words, std::string("LD_DEBUG=files ") + BKD_PROGRAM);
+        CHECK(said.code == 0);
+        CHECK((contains(said.err, "calling init: ") || contains(said.out, "calling init: ")));
+        for (const char* library : {"libbkd_cuda", "libcuda", "libcudart", "libcudnn", "libcublas"}) {
+            CAPTURE(library);
+            CHECK_FALSE(contains(said.err, library));
+            CHECK_FALSE(contains(said.out, library));
+        }
+    }
+}
+
 }
