@@ -1,5 +1,5 @@
 #pragma once
-// Convolution of image batches, NHWC. Bodies: reference/ cpu/ convolution.cpp   Cases: cases/convolution.cpp
+// Convolution of image batches, NHWC. Bodies: reference/ cpu/ cuda/ convolution   Cases: cases/convolution.cpp
 //
 //   n images, h x w pixels, c channels in, k out, r x s taps, g groups; p x q pixels out:
 //   p = (h + 2 padding_h - r) / stride_h + 1, rounded down; likewise q. Cross-correlation: no tap is flipped.

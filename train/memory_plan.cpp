@@ -37,7 +37,7 @@ InputError::Parts refusal(const PlannedTraining& planned, const StageMemory& mos
                                 size_text(most.bytes), most.batch, device, size_text(limit)),
             .at = device,
             .why = "data set, networks, activations and gradients of one step, by plan",
-            .try_ = batch == 0 ? "a smaller network, or compute.dtype = \"bf16\""
+            .try_ = batch == 0 ? "a smaller network or data set"
                                : fmt::format("batch.size = {}, the largest that fits by the same plan", batch)};
 }
 
@@ -48,11 +48,14 @@ std::vector<StageMemory> plan_memory(const PlannedTraining& planned, std::int64_
     Runtime runtime({DeviceKind::plan, 0}, {}, real.runtime.storage);
     const Context ctx(runtime);
     Splits splits;
-    const ResidentSplit& train = real.splits.at("train");
-    const std::vector<float> ones(static_cast<std::size_t>(train.mean().count()), 1.0F);
-    for (const char* name : {"train", "test", "validation"})
-        if (real.splits.has(name)) splits.add(ctx, name, real.splits.at(name).set(), ones, ones);
-    const Training training{.runtime = runtime, .splits = splits, .make_network = real.make_network};
+    for (const auto& [name, set] : planned.sets) {
+        const std::vector<float> ones(static_cast<std::size_t>(set->channels), 1.0F);
+        splits.add(ctx, name, *set, ones, ones);
+    }
+    const Training training{.runtime = runtime,
+                            .splits = splits,
+                            .make_network = real.make_network,
+                            .skips_nonfinite = real.skips_nonfinite};
 
     std::map<std::string, StageResult> results;
     const FindResult find = [&](const std::string& from) -> const StageResult& {

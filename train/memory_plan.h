@@ -15,6 +15,7 @@ struct StageMemory {
 // A training to be planned. `make_method` gives the method of a stage, a new one: planning runs its loss.
 struct PlannedTraining {
     const Training& training;
+    std::map<std::string, const ImageSet*> sets;  // by split, on the device already or not
     const std::vector<Stage>& stages;
     std::function<std::unique_ptr<Method>(const Stage&)> make_method;
     FindResult read_file;  // results that stages and companions take from files

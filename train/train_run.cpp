@@ -57,13 +57,13 @@ public:
           training_{.runtime = runtime_, .splits = splits_, .make_network = make_network_} {
         fill_training();
         recipe_.refuse_unused_keys();
+        for (const Stage& stage : stages_) check_stage(stage);
+        check_memory(planned());
         const Context ctx(runtime_);
         splits_.add(ctx, "train", data_.train, data_.mean, data_.deviation);
         splits_.add(ctx, "test", data_.test, data_.mean, data_.deviation);
         if (data_.validation) splits_.add(ctx, "validation", *data_.validation, data_.mean, data_.deviation);
         splits_.at(training_.eval_split);  // there is one of that name
-        for (const Stage& stage : stages_) check_stage(stage);
-        check_memory(planned());
     }
 
     RecordedRun recorded() const { return {recipe_, data_, stages_, recipe_.text("method.name"), recipe_.hash()}; }
@@ -94,7 +94,9 @@ public:
 
 private:
     PlannedTraining planned() const {
-        return {training_, stages_,
+        std::map<std::string, const ImageSet*> sets{{"train", &data_.train}, {"test", &data_.test}};
+        if (data_.validation) sets["validation"] = &*data_.validation;
+        return {training_, std::move(sets), stages_,
                 [this](const Stage& stage) {
                     return stage.method.empty() ? make_method(recipe_.text("method.name"), {recipe_, data_.counts()})
                                                 : make_method(stage.method, {recipe_, data_.counts(), stage.name});

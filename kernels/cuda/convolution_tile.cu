@@ -183,7 +183,7 @@ void run(Stream& stream, const Operands& of) {
             .padding_h = of.padding_h,
             .padding_w = of.padding_w,
             .bands = narrow((out.dim(1) + out_rows - 1) / out_rows),
-            .lines = Divider(pixels + (2 << strip.images_log))};
+            .lines = Divider(pixels + (2 << strip.images_log), in_rows * (pixels + (2 << strip.images_log)))};
     const std::int64_t groups = (in.dim(0) + (1 << strip.images_log) - 1) >> strip.images_log;
     g.places = blocks_for(groups * strip.count * g.bands, 1);
     const auto *x = elements<T>(in), *filter = elements<T>(of.filter);

@@ -14,8 +14,11 @@ public:
         std::uint32_t quotient, remainder;
     };
 
-    explicit Divider(std::int64_t divisor) {
-        BKD_CHECK(divisor <= std::numeric_limits<std::int32_t>::max(), "{} items in a row", divisor);
+    // For numerators below `items`: LogicError where they are too many to be divided up.
+    Divider(std::int64_t divisor, std::int64_t items) {
+        constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+        BKD_CHECK(divisor <= most && items <= most, "{} items in rows of {}: a kernel divides up to {}", items, divisor,
+                  most);
         divisor_ = divisor < 1 ? 1 : static_cast<std::uint32_t>(divisor);  // an empty tensor is never divided up
         while ((std::uint64_t{1} << shift_) < divisor_) ++shift_;
         const std::uint64_t one = std::uint64_t{1} << 32;

@@ -60,7 +60,7 @@ void launch_with_rows(Stream& stream, const ConstView& x, const ConstView& facto
             row,
             [&]<int width>(Width<width>) {
                 launch(stream, with_rows<is_bias, width, T>, blocks_for(count / width, 256), 256, from, by, step, to,
-                       Divider(row / width), count / width, y.accumulate);
+                       Divider(row / width, count / width), count / width, y.accumulate);
             },
             from, to, is_bias ? by : nullptr);
     });
@@ -169,7 +169,8 @@ void launch_slice(Stream& stream, const ConstView& x, const Out& y, const Shape&
             rows_fit ? part_row : 1,
             [&]<int width>(Width<width>) {
                 launch(stream, slice_kernel<is_scatter, width, T>, blocks_for(count / width, 256), 256, elements<T>(x),
-                       elements<T>(y), Divider(part_row / width), whole_row, start, count / width, y.accumulate);
+                       elements<T>(y), Divider(part_row / width, count / width), whole_row, start, count / width,
+                       y.accumulate);
             },
             x.data, y.view.data);
     });

@@ -78,7 +78,7 @@ void Embedding::embedding_forward(Stream& stream, const EmbeddingForward& args) 
             d,
             [&]<int width>(Width<width>) {
                 launch(stream, gather_rows<width, T>, blocks_for(count / width, 256), 256, tokens, w, y,
-                       Divider(d / width), count / width, vocabulary, d, cuda_stream(stream).state);
+                       Divider(d / width, count / width), count / width, vocabulary, d, cuda_stream(stream).state);
             },
             w, y);
     });

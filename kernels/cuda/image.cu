@@ -83,6 +83,7 @@ struct Place {
 };
 struct ImageRows {
     Divider row, pixel;  // ow * c elements, c elements
+    explicit ImageRows(const Shape& y) : row(y[2] * y[3], y.product(1, 4)), pixel(y[3], y[2] * y[3]) {}
     __device__ Place place(std::uint32_t element) const {
         const auto [i, within] = row(element);
         const auto [j, channel] = pixel(within);
@@ -206,7 +207,7 @@ void Image::image_normalize(Stream& stream, const ImageNormalize& args) const {
         auto* y = elements<T>(args.y);
         const bool is_wide = are_aligned(4, x) && are_aligned(4 * sizeof(T), y);
         launch(stream, is_wide ? normalize_bytes<true, T> : normalize_bytes<false, T>, blocks_for((count + 3) / 4, 256),
-               256, x, elements<float>(args.mean), elements<float>(args.std), y, Divider(args.x.dim(3)), count);
+               256, x, elements<float>(args.mean), elements<float>(args.std), y, Divider(args.x.dim(3), count), count);
     });
 }
 
@@ -214,8 +215,8 @@ void Image::crop_flip(Stream& stream, const CropFlip& args) const {
     const Shape& y = args.y.shape;
     const std::int64_t image = y.product(1, 4);
     const Source source = source_of(stream, args.x, y, {}, args.offset, args.flip, args.padding);
-    launch(stream, crop_kernel, image_grid(image, y[0]), 256, source, ImageRows{Divider(y[2] * y[3]), Divider(y[3])},
-           elements<std::uint8_t>(args.y), y[0], image);
+    launch(stream, crop_kernel, image_grid(image, y[0]), 256, source, ImageRows(y), elements<std::uint8_t>(args.y),
+           y[0], image);
 }
 
 void Image::mixup(Stream& stream, const Mixup& args) const {
@@ -228,7 +229,7 @@ void Image::mixup(Stream& stream, const Mixup& args) const {
             [&]<int width>(Width<width>) {
                 launch(stream, mixup_kernel<width, T>, blocks_for(count / width, 256), 256, x,
                        elements<std::int32_t>(args.partner), elements<float>(args.mix_lambda), step_of(args.mix_lambda),
-                       y, Divider(row / width), count / width, samples, row, cuda_stream(stream).state);
+                       y, Divider(row / width, count / width), count / width, samples, row, cuda_stream(stream).state);
             },
             x, y);
     });
@@ -238,7 +239,8 @@ void Image::mix_targets(Stream& stream, const MixTargets& args) const {
     const std::int64_t samples = args.target.dim(0), classes = args.target.dim(1);
     launch(stream, mix_targets_kernel, blocks_for(samples * classes, 256), 256, elements<std::int32_t>(args.labels),
            elements<std::int32_t>(args.partner), elements<float>(args.mix_lambda), step_of(args.mix_lambda),
-           elements<float>(args.target), Divider(classes), samples, classes, cuda_stream(stream).state);
+           elements<float>(args.target), Divider(classes, samples * classes), samples, classes,
+           cuda_stream(stream).state);
 }
 
 void Image::load_images(Stream& stream, const LoadImages& args) const {
@@ -250,10 +252,9 @@ void Image::load_images(Stream& stream, const LoadImages& args) const {
         widest<T>(
             image,
             [&]<int width>(Width<width>) {
-                launch(stream, load_kernel<width, T>, image_grid(image / width, y[0]), 256, source,
-                       ImageRows{Divider(y[2] * y[3]), Divider(y[3])}, elements<std::int32_t>(args.partner),
-                       elements<float>(args.mix_lambda), step_of(args.mix_lambda), elements<float>(args.mean),
-                       elements<float>(args.std), to, y[0], image);
+                launch(stream, load_kernel<width, T>, image_grid(image / width, y[0]), 256, source, ImageRows(y),
+                       elements<std::int32_t>(args.partner), elements<float>(args.mix_lambda), step_of(args.mix_lambda),
+                       elements<float>(args.mean), elements<float>(args.std), to, y[0], image);
             },
             to);
     });

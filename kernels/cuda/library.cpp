@@ -276,7 +276,7 @@ std::unique_ptr<ConvolutionPlan> choose(CudaStream& stream, const ConvolutionCal
     Libraries& libraries = stream.libraries;
     const std::string key = key_of(call, stream.device);
     const std::optional<int> known = libraries.plans.find(key);
-    if (!known && libraries.options.tunes) return tune(stream, call, key, limit, out_bytes);
+    if (libraries.options.tunes) return tune(stream, call, key, limit, out_bytes);
     std::unique_ptr<ConvolutionPlan> found;
     const auto find_from = [&](int first_rank) {
         plan_convolution({stream.device, libraries.dnn}, call, limit, first_rank,

@@ -168,7 +168,7 @@ void Matmul::cosine_linear_forward(Stream& stream, const CosineLinearForward& ar
         own_product(stream, x, false, w, true, nullptr, dot.as<float>(), 1, samples, outputs, d, false);
         with_storage(args.y.dtype, [&]<class Y>(Y) {
             launch(stream, cosine_quotients<Y>, blocks_for(count, 256), 256, dot.as<float>(), x_norm, w_norm,
-                   elements<Y>(args.y), Divider(outputs), count, args.scale);
+                   elements<Y>(args.y), Divider(outputs, count), count, args.scale);
         });
     });
 }
@@ -192,14 +192,14 @@ void Matmul::cosine_linear_backward(Stream& stream, const CosineLinearBackward& 
         if (dx != nullptr) {
             own_product(stream, over_w, false, w, false, nullptr, towards, 1, samples, d, outputs, false);
             launch(stream, cosine_gradient<T, T>, blocks_for(samples * d, 256), 256, towards, along_x, x, x_norm, dx,
-                   Divider(d), samples * d, scale, args.dx.accumulate);
+                   Divider(d, samples * d), samples * d, scale, args.dx.accumulate);
         }
         if (args.dw) {
             sum_chunks(stream, ChunkSum<float>{product, static_cast<int>(samples), outputs, along_w});
             own_product(stream, over_x, true, x, false, nullptr, towards, 1, outputs, d, samples, false);
             with_storage(args.dw.view.dtype, [&]<class Y>(Y) {
                 launch(stream, cosine_gradient<T, Y>, blocks_for(outputs * d, 256), 256, towards, along_w, w, w_norm,
-                       elements<Y>(args.dw), Divider(d), outputs * d, scale, args.dw.accumulate);
+                       elements<Y>(args.dw), Divider(d, outputs * d), outputs * d, scale, args.dw.accumulate);
             });
         }
     });

@@ -27,7 +27,7 @@ PlanTable PlanTable::read(const std::string& path) {
                               .what = fmt::format("line {} is no choice of an engine", number),
                               .at = path,
                               .why = "a line is a convolution, \": \", and a place in cuDNN's ranking",
-                              .try_ = "bkd bench step --device cuda --tune " + path});
+                              .try_ = "remove the file; bkd bench step --device cuda --tune FILE writes a new one"});
         table.add(line.substr(0, colon), rank);
     }
     return table;

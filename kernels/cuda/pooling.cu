@@ -17,9 +17,10 @@ struct PixelGrid {
     std::int64_t vectors;
 
     PixelGrid(const Shape& x, int width)
-        : channels(x[3] / width), columns(x[2]), rows(x[1]), vectors(x.count() / width) {
-        BKD_CHECK(vectors <= std::numeric_limits<std::int32_t>::max(), "image batch {}", x.str());
-    }
+        : channels(x[3] / width, x.count() / width),
+          columns(x[2], x.product(0, 3)),
+          rows(x[1], x.product(0, 2)),
+          vectors(x.count() / width) {}
     template <int width>
     __device__ Pixel pixel(std::int64_t at) const {
         const auto [pixel, vector] = channels(static_cast<std::uint32_t>(at));
@@ -345,8 +346,8 @@ void Pooling::global_avg_pool_backward(Stream& stream, const GlobalAvgPoolBackwa
             x, x[3],
             [&]<int width>(Width<width>, const PixelGrid& grid) {
                 launch(stream, global_avg_pool_backward_kernel<width, T>, blocks_for(grid.vectors, 256), 256, dy, dx,
-                       grid.channels, Divider(x[1] * x[2]), grid.vectors, x[3], static_cast<float>(x[1] * x[2]),
-                       args.dx.accumulate);
+                       grid.channels, Divider(x[1] * x[2], x.product(0, 3)), grid.vectors, x[3],
+                       static_cast<float>(x[1] * x[2]), args.dx.accumulate);
             },
             dy, dx);
     });

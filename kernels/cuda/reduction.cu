@@ -258,13 +258,13 @@ void launch_broadcast_rows(Stream& stream, const T* x, const Out& y, std::int64_
         row,
         [&]<int width>(Width<width>) {
             launch(stream, broadcast_rows<is_lead, width, T>, blocks_for(count / width, 256), 256, x, to,
-                   Divider(row / width), count / width, factor, y.accumulate);
+                   Divider(row / width, count / width), count / width, factor, y.accumulate);
         },
         to, is_lead ? x : nullptr);
 }
 
 // count += how many of x are NaN or infinite: an exponent of ones
-// Mapping   a thread a vector, a warp's votes counted, one integer atomic a block that found any: the order of integer
+// Mapping   a thread a vector, what a warp found summed, one integer atomic a warp that found any: the order of integer
 //           additions does not matter
 template <int width, class T>
 __global__ void __launch_bounds__(256) count_nonfinite_kernel(const T* x, std::int64_t count, std::int32_t* found) {
@@ -318,7 +318,7 @@ void Reduction::broadcast(Stream& stream, const Broadcast& args) const {
             else
                 launch_broadcast_rows<false>(stream, elements<T>(args.x), args.y, axes.summed.count(), factor);
         });
-    const Divider row(axes.summed_lead ? axes.kept.count() : axes.summed.count());
+    const Divider row(axes.summed_lead ? axes.kept.count() : axes.summed.count(), count);
     with_storage(args.x.dtype, [&]<class T>(T) {
         launch(stream, broadcast_kernel<T>, blocks_for(count, 256), 256, elements<T>(args.x), axes.kept, row,
                axes.summed_lead, axes.summed, elements<T>(args.y), count, factor, args.y.accumulate);

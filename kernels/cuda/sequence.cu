@@ -67,7 +67,7 @@ void Sequence::max_over_time_forward(Stream& stream, const MaxOverTimeForward& a
             k,
             [&]<int width>(Width<width>) {
                 launch(stream, max_over_time<width, T>, blocks_for(count / width, 128), 128, x, y, index,
-                       Divider(k / width), count / width, length, k);
+                       Divider(k / width, count / width), count / width, length, k);
             },
             x, y);
     });
@@ -84,8 +84,8 @@ void Sequence::max_over_time_backward(Stream& stream, const MaxOverTimeBackward&
             k,
             [&]<int width>(Width<width>) {
                 launch(stream, cuda::max_over_time_backward<width, T>, blocks_for(count / width, 256), 256, dy, index,
-                       dx, Divider(k / width), Divider(length), count / width, length, k, args.dx.accumulate,
-                       cuda_stream(stream).state);
+                       dx, Divider(k / width, count / width), Divider(length, x[0] * length), count / width, length, k,
+                       args.dx.accumulate, cuda_stream(stream).state);
             },
             dy, dx);
     });

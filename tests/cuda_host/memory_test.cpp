@@ -14,7 +14,9 @@ struct PlannedToy {
         stages[0].batch_size = batch;
     }
     PlannedTraining planned() const {
-        return {toy.training, stages,
+        return {toy.training,
+                {{"train", &toy.train}, {"test", &toy.test}},
+                stages,
                 [](const Stage&) {
                     auto method = std::make_unique<SketchMethod>();
                     method->on_loss = plain_cross_entropy;

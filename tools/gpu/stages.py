@@ -308,8 +308,9 @@ def own_steps(machine, table):
 def tune(machine, found, table):
     """Times cuDNN's engines for the step's convolutions; the programs find the table beside the backend from then on."""
     plans = os.path.join(os.path.dirname(machine.program("bkd")), "cuda-plans.txt")
-    for arithmetic in ARITHMETIC if machine.device == "cuda" else ["f32"]:
-        ours = own_step(machine, "ce", arithmetic, "--tune", plans)
+    on_device = machine.device == "cuda"
+    for arithmetic in ARITHMETIC if on_device else ["f32"]:
+        ours = own_step(machine, "ce", arithmetic, *(["--tune", plans] if on_device else []))
         table.append({"step": f"ce {arithmetic}", "program": "bkd", "ms": ours["queued_ms"], "losses": ours["losses"]})
     if os.path.exists(plans):
         shutil.copy(plans, machine.options.out)
@@ -376,8 +377,8 @@ def sanitizer(machine, found, table):
         found[check] = said[-1].strip("= ") if said else f"exit code {run.code}, {'cut by the time box' if run.is_late else 'no summary'}"
         if "not supported" in run.out + run.err:
             raise Absent("compute-sanitizer refuses this device")
-        if said and not re.search(r"\b0 errors|\b0 hazards", said[-1]):
-            failures.append(f"{check}: {said[-1].strip('= ')}")
+        if not said or not re.search(r"\b0 errors|\b0 hazards", said[-1]):
+            failures.append(f"{check}: {found[check]}")
     if failures:
         raise Failed("; ".join(failures))
 

@@ -11,10 +11,10 @@ namespace bkd {
 namespace {
 
 void print_step(const StepBenchOptions& o, const StepBench& b) {
-    fmt::print("{}\n{} {} in {}, batch {} of {}x{}x{}, {} classes: {:.2f} ms a step (median; quartile {:.2f}, best "
+    fmt::print("{}\n{} {} in {}{}, batch {} of {}x{}x{}, {} classes: {:.2f} ms a step (median; quartile {:.2f}, best "
                "{:.2f}), {:.0f} images/s\n",
-               b.description, o.network, o.distils ? "BKD" : "CE", name_of(o.dtype), o.batch, o.size, o.size,
-               o.channels, o.classes, b.median_ms, b.quartile_ms, b.min_ms,
+               b.description, o.network, o.distils ? "BKD" : "CE", name_of(o.dtype), o.backend.tf32 ? " as TF32" : "",
+               o.batch, o.size, o.size, o.channels, o.classes, b.median_ms, b.quartile_ms, b.min_ms,
                1000.0 * static_cast<double>(o.batch) / b.median_ms);
     fmt::print("queued one behind the other: {:.3f} ms a step{}\n", b.queued_ms,
                b.replayed_ms > 0 ? fmt::format("; recorded and replayed: {:.3f} ms", b.replayed_ms) : "");
@@ -40,6 +40,7 @@ Json to_json(const StepBenchOptions& o, const StepBench& b) {
                         {"network", o.network},
                         {"method", o.distils ? "bkd" : "ce"},
                         {"dtype", name_of(o.dtype)},
+                        {"tf32", o.backend.tf32},
                         {"batch", o.batch},
                         {"median_ms", b.median_ms},
                         {"quartile_ms", b.quartile_ms},
@@ -137,6 +138,11 @@ int run_bench(const std::vector<std::string>& arguments) {
     step.backend.tf32 = tf32;
     step.backend.tunes = !tune.empty();
     step.backend.plans = tune;
+    if (step.device.kind != DeviceKind::cuda && (tf32 || !tune.empty()))
+        throw InputError({.id = 208,
+                          .what = fmt::format("{} has no effect on {}", tf32 ? "--tf32" : "--tune", step.device.str()),
+                          .at = tf32 ? "option --tf32" : "option --tune",
+                          .try_ = "--device cuda"});
     const StepBench result = bench_step(step);
     if (as_json)
         fmt::print("{}\n", to_json(step, result).dump());

@@ -35,9 +35,9 @@ namespace {
 
 constexpr std::size_t memory_bytes = std::size_t{1} << 30;
 
-// Bytes before and behind each block that nobody writes; memory that was freed, which nobody writes either.
+// Bytes before and behind each block that hold no number and that nobody writes; memory that was freed, which nobody writes either.
 constexpr std::size_t zone_bytes = 256, quarantine_bytes = std::size_t{64} << 20;
-constexpr int zone_mark = 0xA5, no_number = 0xFF;
+constexpr int no_number = 0xFF;
 
 using Blocks = std::map<std::uintptr_t, std::size_t>;
 struct Freed {
@@ -109,8 +109,8 @@ bool holds_only(const std::byte* data, std::size_t bytes, int value) {
 std::size_t rounded(std::size_t bytes) { return std::max<std::size_t>((bytes + 255) / 256 * 256, 256); }
 
 void check_zones(std::byte* data, std::size_t bytes) {
-    const bool good = holds_only(data - zone_bytes, zone_bytes, zone_mark) &&
-                      holds_only(data + bytes, rounded(bytes) - bytes + zone_bytes, zone_mark);
+    const bool good = holds_only(data - zone_bytes, zone_bytes, no_number) &&
+                      holds_only(data + bytes, rounded(bytes) - bytes + zone_bytes, no_number);
     if (!good) note_fault("written outside a block of " + std::to_string(bytes) + " bytes");
 }
 
@@ -118,11 +118,12 @@ cudaError_t take(Blocks& blocks, void** data, std::size_t bytes) {
     const std::size_t all = rounded(bytes) + 2 * zone_bytes;
     auto* const memory = static_cast<std::byte*>(std::aligned_alloc(256, all));
     if (memory == nullptr) return cudaErrorMemoryAllocation;
-    std::memset(memory, zone_mark, all);
-    *data = std::memset(memory + zone_bytes, no_number, bytes);
+    std::memset(memory, no_number, all);
+    watch::poison(memory, all, true);
+    *data = memory + zone_bytes;
     blocks[reinterpret_cast<std::uintptr_t>(*data)] = bytes;
     ++device().tally.allocations;
-    if (&blocks == &device().blocks) watch::poison(*data, bytes, true);
+    if (&blocks == &device().pinned) watch::poison(*data, bytes, false);
     return cudaSuccess;
 }
 
@@ -131,7 +132,7 @@ void free_oldest() {
     const Freed oldest = d.quarantine.front();
     d.quarantine.pop_front();
     d.in_quarantine -= oldest.bytes;
-    watch::poison(oldest.data, oldest.bytes, false);
+    watch::poison(oldest.data - zone_bytes, rounded(oldest.bytes) + 2 * zone_bytes, false);
     if (!holds_only(oldest.data, oldest.bytes, no_number)) note_fault("memory written after it was freed");
     std::free(oldest.data - zone_bytes);
 }
@@ -147,11 +148,11 @@ cudaError_t give(Blocks& blocks, void* data) {
     for (cudaStream_t stream : streams) run_to(stream, end_of(stream));  // cudaFree waits for the device
     const std::size_t bytes = found->second;
     blocks.erase(found);
-    watch::poison(data, bytes, false);
     auto* const memory = static_cast<std::byte*>(data);
+    watch::poison(memory - zone_bytes, rounded(bytes) + 2 * zone_bytes, false);
     check_zones(memory, bytes);
-    std::memset(memory, no_number, bytes);
-    watch::poison(memory, bytes, true);
+    std::memset(memory - zone_bytes, no_number, rounded(bytes) + 2 * zone_bytes);
+    watch::poison(memory - zone_bytes, rounded(bytes) + 2 * zone_bytes, true);
     device().quarantine.push_back({memory, bytes});
     device().in_quarantine += bytes;
     while (device().in_quarantine > quarantine_bytes) free_oldest();
@@ -238,17 +239,19 @@ const char* cudaGetErrorString(cudaError_t status) {
 }
 const char* cudaGetErrorName(cudaError_t) { return "host"; }
 
-cudaError_t cudaMalloc(void** data, std::size_t bytes) {
-    return bytes > memory_bytes ? cudaErrorMemoryAllocation : take(device().blocks, data, bytes);
-}
-cudaError_t cudaFree(void* data) { return give(device().blocks, data); }
-cudaError_t cudaMallocHost(void** data, std::size_t bytes) { return take(device().pinned, data, bytes); }
-cudaError_t cudaFreeHost(void* data) { return give(device().pinned, data); }
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
     *free = *total = memory_bytes;
     for (const auto& [at, bytes] : device().blocks) *free -= std::min(*free, bytes);
     return cudaSuccess;
 }
+cudaError_t cudaMalloc(void** data, std::size_t bytes) {
+    std::size_t free = 0, total = 0;
+    cudaMemGetInfo(&free, &total);
+    return bytes > free ? cudaErrorMemoryAllocation : take(device().blocks, data, bytes);
+}
+cudaError_t cudaFree(void* data) { return give(device().blocks, data); }
+cudaError_t cudaMallocHost(void** data, std::size_t bytes) { return take(device().pinned, data, bytes); }
+cudaError_t cudaFreeHost(void* data) { return give(device().pinned, data); }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
     if (const cudaError_t status = check_ends(to, from, bytes, kind); status != cudaSuccess) return status;
     issue(stream, nullptr, [=] { std::memcpy(to, from, bytes); });
