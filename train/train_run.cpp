@@ -196,6 +196,11 @@ RunResult finish(OpenRun& run, RunRecorder& recorder, RunFolder& folder, const C
     }
 }
 
+// Whether products round to TF32: the recipe may ask for it where no device can.
+bool has_tf32(const Recipe& recipe, const OpenRun& run) {
+    return recipe.boolean("compute.tf32") && run.runtime().backend->device.kind == DeviceKind::cuda;
+}
+
 Json first_facts(const Recipe& recipe, const OpenRun& run, const RunFolder& folder, const RunOptions& options) {
     return Json::Object{{"schema", std::string(run_schema)},
                         {"id", random_id()},
@@ -209,7 +214,7 @@ Json first_facts(const Recipe& recipe, const OpenRun& run, const RunFolder& fold
                         {"seed", recipe.integer("run.seed")},
                         {"deterministic", recipe.text("run.deterministic")},
                         {"dtype", recipe.text("compute.dtype")},
-                        {"tf32", recipe.boolean("compute.tf32")},
+                        {"tf32", has_tf32(recipe, run)},
                         {"device", run.runtime().backend->description()},
                         {"data", run.data().facts()},
                         {"start", time_text(std::chrono::system_clock::now())},
@@ -235,10 +240,12 @@ void narrate_start(Narrator& narrator, const Process& process, const Recipe& rec
                    const RunFolder& folder) {
     narrator.line(fmt::format("bkd {} ({})  {}  seed {}  deterministic={}  dtype={}", process.version, process.commit,
                               process.device, recipe.integer("run.seed"), recipe.text("run.deterministic"),
-                              recipe.text("compute.dtype") + (recipe.boolean("compute.tf32") ? "-tf32" : "")));
+                              recipe.text("compute.dtype") + (has_tf32(recipe, run) ? "-tf32" : "")));
     narrator.line(fmt::format("recipe   {}  -> {}", recipe.name(), folder.path().string()));
     narrator.line("data     " + run.data().description);
     for (const std::string& warning : recipe.warnings) narrator.warning(warning);
+    if (recipe.boolean("compute.tf32") && !has_tf32(recipe, run))
+        narrator.warning("compute.tf32 = true has no effect on " + run.runtime().backend->device.str());
 }
 
 Json without(const Json& object, std::initializer_list<std::string_view> keys) {
