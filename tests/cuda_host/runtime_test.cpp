@@ -24,10 +24,6 @@ struct Queue {
     cudaStream_t raw = nullptr;
 };
 
-void queue_write(const Queue& queue, void* to, std::int64_t at) {
-    simt::issue(queue.raw, nullptr, [=] { simt::run_grid(dim3(1), 1, [=] { static_cast<float*>(to)[at] = 1; }); });
-}
-
 constexpr int threads = 64;
 
 // The sum of 0 .. threads - 1 as a tree in shared memory, with or without the barrier that each level needs.
@@ -87,6 +83,10 @@ TEST_CASE("a barrier that some threads never reach stops the launch") {
 }
 
 #ifndef __SANITIZE_ADDRESS__  // which ends the program there
+static void queue_write(const Queue& queue, void* to, std::int64_t at) {
+    simt::issue(queue.raw, nullptr, [=] { simt::run_grid(dim3(1), 1, [=] { static_cast<float*>(to)[at] = 1; }); });
+}
+
 TEST_CASE("one element too far, behind or before, is seen when the memory is freed") {
     for (const std::int64_t at : {std::int64_t{100}, std::int64_t{-1}}) {
         {
