@@ -78,7 +78,6 @@ struct SliceScatter {
 };
 // y[index] = x; the rest of y stays as it is. LogicError for an index outside y, found by the body
 struct Put {
-    static constexpr bool keeps_rest = true;
     ConstView x;      // [1] f32
     ConstView index;  // [1] i32, in 0..n - 1
     View y;           // [n] f32

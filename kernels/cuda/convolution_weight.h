@@ -14,7 +14,8 @@ struct WeightSums {
     ChunkSum<float> sum{};
 };
 
-// False if the geometry is another: not 3 x 3, in groups, or of a horizontal stride of 3 and more; then nothing has been done.
+// False if the geometry is another: not 3 x 3, in groups, or of a horizontal stride of 3 and more; then nothing has
+// been done.
 // `tf32`: products of f32 operands rounded to TF32.
 bool tiled_weight_gradient(Stream& stream, const Conv2dBackward& args, bool tf32, WeightSums& rest);
 

@@ -84,6 +84,8 @@ TEST_CASE("surplus and empty words and values are refused, not ignored") {
                    {"data stats mnist cifar10", 2, "error[E0207]: \"cifar10\" is one word too many for bkd data"},
                    {"bench ops x", 2, "error[E0207]"},
                    {"doctor x", 2, "error[E0207]"},
+                   {"bench step --device cpu --tf32", 2, "error[E0208]: --tf32 has no effect on cpu"},
+                   {"bench step --device cpu --tune t.txt", 2, "error[E0208]: --tune has no effect on cpu"},
                    {"doctor --cuda-properties --json", 2, "error[E0208]: --json has no effect beside"},
                    {"doctor --cuda-properties --plans", 2, "error[E0208]: --plans has no effect beside"},
                    {"check-ops test x", 2, "error[E0207]"},

@@ -35,7 +35,8 @@ namespace {
 
 constexpr std::size_t memory_bytes = std::size_t{1} << 30;
 
-// Bytes before and behind each block that hold no number and that nobody writes; memory that was freed, which nobody writes either.
+// Bytes before and behind each block that hold no number and that nobody writes; bytes of freed memory that are kept
+// for a while, since nobody writes them either.
 constexpr std::size_t zone_bytes = 256, quarantine_bytes = std::size_t{64} << 20;
 constexpr int no_number = 0xFF;
 
