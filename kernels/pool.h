@@ -72,20 +72,4 @@ private:
     PoolStatistics statistics_;
 };
 
-// Scratch memory for the duration of one kernel.
-class Scratch {
-public:
-    Scratch(Pool& pool, std::size_t bytes) : pool_(pool), block_(pool.take(bytes)) {}
-    ~Scratch() { pool_.give(block_); }
-    Scratch(const Scratch&) = delete;
-    template <class T>
-    T* as() const {
-        return static_cast<T*>(block_.data);
-    }
-
-private:
-    Pool& pool_;
-    Block block_;
-};
-
 }

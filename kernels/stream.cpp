@@ -15,6 +15,8 @@ void Stream::convert(const ConstView& x, const View& y) {
 LaunchScope::LaunchScope(Stream& stream, const char* op, const kernels::ViewArguments& arguments, double flops)
     : stream_(stream) {
     stream.last_op = op;
+    for (const kernels::ViewArgument& argument : arguments)
+        stream.before_use(argument.view.data, static_cast<std::size_t>(argument.view.bytes()));
     if (stream.observer == nullptr) return;
     for (const auto& [view, is_output, is_read] : arguments)
         (is_output ? launch_.bytes_written : launch_.bytes_read) += view.bytes();

@@ -44,6 +44,10 @@ public:
     // y = x in y's dtype, one of the two bf16. Of a device that widens.
     virtual void convert(const ConstView& x, const View& y);
 
+    // Before an op touches memory: that of each argument, and its scratch. What an earlier op left to a later launch is
+    // done now if it lies there.
+    virtual void before_use(const void* /*data*/, std::size_t /*bytes*/) {}
+
     // From begin_recording() to end_recording() ops are noted and not run. Whatever needs their results or hands them new
     // numbers (synchronize, upload, download) is a LogicError that names the last op, and ends the recording. Every
     // shape in it should have run before: plans are not made while recording.
@@ -56,6 +60,24 @@ public:
     Pool& pool;
     LaunchObserver* observer = nullptr;
     const char* last_op = "no op";  // issued so far, for messages
+};
+
+// Scratch memory for the duration of one kernel.
+class Scratch {
+public:
+    Scratch(Stream& stream, std::size_t bytes) : pool_(stream.pool), block_(pool_.take(bytes)) {
+        stream.before_use(block_.data, bytes);
+    }
+    ~Scratch() { pool_.give(block_); }
+    Scratch(const Scratch&) = delete;
+    template <class T>
+    T* as() const {
+        return static_cast<T*>(block_.data);
+    }
+
+private:
+    Pool& pool_;
+    Block block_;
 };
 
 // LogicError for an argument on another device than the stream.

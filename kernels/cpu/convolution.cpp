@@ -130,10 +130,10 @@ BKD_SIMD void add(const float* BKD_RESTRICT from, Bf16* BKD_RESTRICT to, std::in
 // Calls compute(pointer) with the tensor to write: out's own, or f32 numbers in scratch that are added to out
 // afterwards.
 template <class Compute>
-void write_or_add(const CpuStream& stream, const Out& out, const Compute& compute) {
+void write_or_add(CpuStream& stream, const Out& out, const Compute& compute) {
     if (!out.accumulate) return compute(out.view.data);
     const std::int64_t count = out.view.count();
-    const Scratch scratch(stream.pool, static_cast<std::size_t>(count) * sizeof(float));
+    const Scratch scratch(stream, static_cast<std::size_t>(count) * sizeof(float));
     compute(scratch.as<void>());
     const auto add_to = [&](auto* to) {
         constexpr std::int64_t tile = 16 * 1024;
@@ -175,7 +175,7 @@ void write_data_gradient(CpuStream& stream, const Conv2dBackward& args) {
             };
             return make_backward_data(problem({result, type, type}), problem({type, type, type}), cache.engine);
         });
-    const Scratch blocked(stream.pool, p.reorder ? p.weight_bytes : 0);
+    const Scratch blocked(stream, p.reorder ? p.weight_bytes : 0);
     if (p.reorder) p.reorder->run(stream, cache.queue, {args.w.data, blocked.as<void>()});
     const void* w = p.reorder ? blocked.as<void>() : args.w.data;
     write_or_add(stream, args.dx, [&](void* dx) { p.main.run(stream, cache.queue, {args.dy.data, w, dx}); });
@@ -191,7 +191,7 @@ void write_weight_gradient(CpuStream& stream, const Conv2dBackward& args) {
             };
             return make_backward_weight(problem({type, DType::f32, type}), problem({type, type, type}), cache.engine);
         });
-    const Scratch blocked(stream.pool, p.reorder ? p.weight_bytes : 0);
+    const Scratch blocked(stream, p.reorder ? p.weight_bytes : 0);
     write_or_add(stream, args.dw, [&](void* dw) {
         void* to = p.reorder ? blocked.as<void>() : dw;
         p.main.run(stream, cache.queue, {args.x.data, args.dy.data, to});
@@ -219,7 +219,7 @@ void Convolution::conv2d_forward(Stream& s, const Conv2dForward& args) const {
             return make_forward({args.x.shape, args.w.shape, args.y.shape, args.geometry, {type, type, type}, has_bias},
                                 cache.engine);
         });
-        const Scratch blocked(stream.pool, p.reorder ? p.weight_bytes : 0);
+        const Scratch blocked(stream, p.reorder ? p.weight_bytes : 0);
         if (p.reorder) p.reorder->run(stream, cache.queue, {args.w.data, blocked.as<void>()});
         const void* w = p.reorder ? blocked.as<void>() : args.w.data;
         if (args.bias)

@@ -70,7 +70,7 @@ std::int64_t source(std::int64_t at, std::int64_t padding, std::int64_t tap, std
 }
 
 // dx = sum dy w
-void write_data_gradient(const CpuStream& stream, const Conv2dBackward& args) {
+void write_data_gradient(CpuStream& stream, const Conv2dBackward& args) {
     const Extents e(args.x.shape, args.w.shape, args.dy.shape, args.geometry);
     const float *dy = args.dy.as<float>(), *w = args.w.as<float>();
     const std::int64_t taps = e.r * e.s * e.c, y_width = e.groups * e.k, x_width = e.groups * e.c;
@@ -94,13 +94,13 @@ void write_data_gradient(const CpuStream& stream, const Conv2dBackward& args) {
 }
 
 // dw = sum dy x
-void write_weight_gradient(const CpuStream& stream, const Conv2dBackward& args) {
+void write_weight_gradient(CpuStream& stream, const Conv2dBackward& args) {
     const Extents e(args.x.shape, args.w.shape, args.dy.shape, args.geometry);
     const float *x = args.x.as<float>(), *dy = args.dy.as<float>();
     float* dw = args.dw.view.as<float>();
     const std::int64_t taps = e.r * e.s * e.c, y_width = e.groups * e.k, x_width = e.groups * e.c;
     // Every image is summed by itself before it is added: f32 loses less.
-    const Scratch sums(stream.pool, static_cast<std::size_t>(args.dw.view.bytes()));
+    const Scratch sums(stream, static_cast<std::size_t>(args.dw.view.bytes()));
     if (!args.dw.accumulate) std::fill_n(dw, args.dw.view.count(), 0.0f);
     constexpr std::int64_t tile = 8;
     for (std::int64_t g = 0; g < e.groups; ++g)
@@ -128,10 +128,10 @@ void write_weight_gradient(const CpuStream& stream, const Conv2dBackward& args) 
 
 // y = b + sum x w
 void Convolution::conv2d_forward(Stream& s, const Conv2dForward& args) const {
-    const CpuStream& stream = cpu_stream(s);
+    CpuStream& stream = cpu_stream(s);
     const Extents e(args.x.shape, args.w.shape, args.y.shape, args.geometry);
     // w [g, r, s, c, k]: what one channel of x adds to all of y's lies together.
-    const Scratch turned(stream.pool, static_cast<std::size_t>(args.w.bytes()));
+    const Scratch turned(stream, static_cast<std::size_t>(args.w.bytes()));
     const float *x = args.x.as<float>(), *w = args.w.as<float>();
     const std::int64_t taps = e.r * e.s * e.c, y_width = e.groups * e.k, x_width = e.groups * e.c;
     for (std::int64_t g = 0; g < e.groups; ++g)

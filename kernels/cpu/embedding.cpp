@@ -38,7 +38,7 @@ void Embedding::embedding_backward(Stream& stream, const EmbeddingBackward& args
     check_indices("tokens", args.tokens, v);
     const auto* dy = args.dy.as<float>();
     auto* dw = args.dw.view.as<float>();
-    const Scratch memory(stream.pool, static_cast<std::size_t>(v + 1 + n) * sizeof(std::int64_t));
+    const Scratch memory(stream, static_cast<std::size_t>(v + 1 + n) * sizeof(std::int64_t));
     std::int64_t *start = memory.as<std::int64_t>(), *place = start + v + 1;
     list_places(args.tokens.as<std::int32_t>(), n, v, start, place);
 

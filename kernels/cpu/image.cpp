@@ -14,8 +14,8 @@ constexpr std::int64_t byte_values = 256;
 // normalised[channel * 256 + byte], in scratch memory.
 class NormalTable {
 public:
-    NormalTable(Pool& pool, const ConstView& mean, const ConstView& std)
-        : memory_(pool, static_cast<std::size_t>(mean.count() * byte_values) * sizeof(float)) {
+    NormalTable(Stream& stream, const ConstView& mean, const ConstView& std)
+        : memory_(stream, static_cast<std::size_t>(mean.count() * byte_values) * sizeof(float)) {
         for (std::int64_t channel = 0; channel < mean.count(); ++channel)
             for (std::int64_t byte = 0; byte < byte_values; ++byte)
                 memory_.as<float>()[channel * byte_values + byte] =
@@ -131,7 +131,7 @@ struct Draws {
 }
 
 void Image::image_normalize(Stream& stream, const ImageNormalize& args) const {
-    const NormalTable table(stream.pool, args.mean, args.std);
+    const NormalTable table(stream, args.mean, args.std);
     const std::int64_t c = args.mean.count(), pixels = args.x.shape.product(0, 3);
     const auto* x = args.x.as<std::uint8_t>();
     auto* y = args.y.as<float>();
@@ -200,7 +200,7 @@ void Image::load_images(Stream& stream, const LoadImages& args) const {
     const Draws draws{args.index.as<std::int32_t>(), args.offset ? args.offset.as<std::int32_t>() : nullptr,
                       args.partner ? args.partner.as<std::int32_t>() : nullptr,
                       args.flip ? args.flip.as<std::uint8_t>() : nullptr, args.padding};
-    const NormalTable table(stream.pool, args.mean, args.std);
+    const NormalTable table(stream, args.mean, args.std);
     const auto* images = args.images.as<std::uint8_t>();
     auto* y = args.y.as<float>();
     const auto row_of = [&](std::int64_t sample, std::int64_t row) {

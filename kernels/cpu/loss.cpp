@@ -228,7 +228,7 @@ void for_each_row(Stream& stream, std::int64_t n, std::int64_t c, std::int64_t s
                   const Row& row) {
     const std::int64_t row_work = 10 * softmaxes * c;  // an exponential counts 10
     const std::int64_t tile = std::max({std::int64_t{1}, work_worth_a_thread / row_work, tile_count(n, 64)});
-    const Scratch memory(stream.pool, static_cast<std::size_t>(tile_count(n, tile) * width) * sizeof(float));
+    const Scratch memory(stream, static_cast<std::size_t>(tile_count(n, tile) * width) * sizeof(float));
     parallel_for(cpu_stream(stream), n, tile, n * row_work,
                  [&](std::int64_t first, std::int64_t last, std::int64_t index) {
                      for (std::int64_t i = first; i < last; ++i) row(i, memory.as<float>() + index * width);
@@ -261,7 +261,7 @@ void Loss::cross_entropy(Stream& stream, const CrossEntropy& args) const {
     const auto *z = args.z.as<float>(), *weight = optional(args.weight), *shift = optional(args.shift),
                *margin = optional(args.margin);
     float* dz = optional(args.dz);
-    const Scratch losses(stream.pool, static_cast<std::size_t>(n) * sizeof(double));
+    const Scratch losses(stream, static_cast<std::size_t>(n) * sizeof(double));
     for_each_row(stream, n, c, 1, 2 * c, [&](std::int64_t i, float* scratch) {
         const CrossEntropyRow row{z + i * c,   targets.row(i),
                                   weight,      shift,
@@ -282,7 +282,7 @@ void Loss::focal_loss(Stream& stream, const FocalLoss& args) const {
     const auto *z = args.z.as<float>(), *weight = optional(args.weight);
     const auto* labels = args.labels.as<std::int32_t>();
     float* dz = optional(args.dz);
-    const Scratch losses(stream.pool, static_cast<std::size_t>(n) * sizeof(double));
+    const Scratch losses(stream, static_cast<std::size_t>(n) * sizeof(double));
     for_each_row(stream, n, c, 1, c, [&](std::int64_t i, float* scratch) {
         const FocalRow row{z + i * c,
                            labels[i],
@@ -303,9 +303,9 @@ void Loss::distillation(Stream& stream, const Distillation& args) const {
     const double temperature = args.temperature, samples = static_cast<double>(n);
     const bool wants_omega = log_omega != nullptr && args.target_math == TargetMath::product;
 
-    const Scratch losses(stream.pool, static_cast<std::size_t>(2 * n) * sizeof(double));
-    const Scratch omega(stream.pool, static_cast<std::size_t>(wants_omega ? c : 0) * sizeof(float));
-    const Scratch terms(stream.pool, static_cast<std::size_t>(per_class != nullptr ? n * c : 0) * sizeof(float));
+    const Scratch losses(stream, static_cast<std::size_t>(2 * n) * sizeof(double));
+    const Scratch omega(stream, static_cast<std::size_t>(wants_omega ? c : 0) * sizeof(float));
+    const Scratch terms(stream, static_cast<std::size_t>(per_class != nullptr ? n * c : 0) * sizeof(float));
     double *ce = losses.as<double>(), *kl = ce + n;
     if (wants_omega) std::transform(log_omega, log_omega + c, omega.as<float>(), [](float x) { return std::exp(x); });
 

@@ -31,7 +31,7 @@ void multiply_tiny(const Product& p) {
         }
 }
 
-void multiply(const CpuStream& stream, const Product& p) {
+void multiply(CpuStream& stream, const Product& p) {
     constexpr std::int64_t tiny = 4096;
     if (p.m == 0 || p.n == 0) return;
     if (p.m * p.n * p.k <= tiny) return multiply_tiny(p);
@@ -56,7 +56,7 @@ BKD_SIMD float sum_of_squares(const float* x, std::int64_t count) {
 }
 
 // norm[row] = max(|row|, 1e-12). Squares leave f32's range below 1e-19 and above 1e19: such rows are summed in f64.
-void clamped_norms(const CpuStream& stream, const float* x, float* norm, std::int64_t rows, std::int64_t width) {
+void clamped_norms(CpuStream& stream, const float* x, float* norm, std::int64_t rows, std::int64_t width) {
     parallel_for(stream, rows, 16, rows * width, [&](std::int64_t first, std::int64_t last, std::int64_t) {
         for (std::int64_t i = first; i < last; ++i) {
             const float* row = x + i * width;
@@ -101,10 +101,10 @@ struct CosineGradient {
     float scale;
 };
 
-void cosine_gradient(const CpuStream& stream, const CosineGradient& g) {
+void cosine_gradient(CpuStream& stream, const CosineGradient& g) {
     // dy over the other's norms, so that the product is divided term by term in f32 as the formula says.
-    const Scratch quotients(stream.pool, static_cast<std::size_t>(g.rows * g.terms) * sizeof(float));
-    const Scratch directions(stream.pool, static_cast<std::size_t>(g.rows * g.width) * sizeof(float));
+    const Scratch quotients(stream, static_cast<std::size_t>(g.rows * g.terms) * sizeof(float));
+    const Scratch directions(stream, static_cast<std::size_t>(g.rows * g.width) * sizeof(float));
     float *quotient = quotients.as<float>(), *direction = directions.as<float>();
     const std::int64_t outer = g.transpose ? g.terms : g.rows, inner = g.transpose ? g.rows : g.terms;
     for (std::int64_t i = 0; i < outer; ++i)
@@ -123,7 +123,7 @@ void cosine_gradient(const CpuStream& stream, const CosineGradient& g) {
 
 // out = op(a) op(b) + bias
 void Matmul::gemm(Stream& s, const Gemm& args) const {
-    const CpuStream& stream = cpu_stream(s);
+    CpuStream& stream = cpu_stream(s);
     const View& out = args.out.view;
     const std::int64_t batches = out.shape.product(0, out.rank() - 2), m = out.dim(-2), n = out.dim(-1);
     const std::int64_t k = args.a.dim(args.transpose_a ? -2 : -1);
@@ -141,7 +141,7 @@ void Matmul::gemm(Stream& s, const Gemm& args) const {
 
 // y[n,o] = scale x_n . w_o / (|x_n| |w_o|)
 void Matmul::cosine_linear_forward(Stream& s, const CosineLinearForward& args) const {
-    const CpuStream& stream = cpu_stream(s);
+    CpuStream& stream = cpu_stream(s);
     const std::int64_t samples = args.x.dim(0), outputs = args.w.dim(0), inner = args.x.dim(1);
     const float *x = args.x.as<float>(), *w = args.w.as<float>();
     float *y = args.y.as<float>(), *x_norm = args.x_norm.as<float>(), *w_norm = args.w_norm.as<float>();
@@ -155,11 +155,11 @@ void Matmul::cosine_linear_forward(Stream& s, const CosineLinearForward& args) c
 // dx_n = (scale sum_o dy_no w_o / |w_o| - (sum_o dy_no y_no) x_n / |x_n|) / |x_n|
 // dw_o = (scale sum_n dy_no x_n / |x_n| - (sum_n dy_no y_no) w_o / |w_o|) / |w_o|
 void Matmul::cosine_linear_backward(Stream& s, const CosineLinearBackward& args) const {
-    const CpuStream& stream = cpu_stream(s);
+    CpuStream& stream = cpu_stream(s);
     const std::int64_t samples = args.x.dim(0), outputs = args.w.dim(0), inner = args.x.dim(1);
     const float *dy = args.dy.as<float>(), *y = args.y.as<float>(), *x = args.x.as<float>(), *w = args.w.as<float>();
     const float *x_norm = args.x_norm.as<float>(), *w_norm = args.w_norm.as<float>();
-    const Scratch sums(stream.pool, static_cast<std::size_t>(samples + outputs) * sizeof(float));
+    const Scratch sums(stream, static_cast<std::size_t>(samples + outputs) * sizeof(float));
     float *along_x = sums.as<float>(), *along_w = along_x + samples;
     std::fill_n(along_x, samples + outputs, 0.0f);
     for (std::int64_t i = 0; i < samples; ++i)

@@ -29,7 +29,7 @@ struct Cut {
     std::int64_t tiles() const { return tile_count(m, rows_per_tile); }
     // body(first row, last row, tile)
     template <class Body>
-    void for_each_tile(const CpuStream& stream, std::int64_t operations, const Body& body) const {
+    void for_each_tile(CpuStream& stream, std::int64_t operations, const Body& body) const {
         parallel_for(stream, m, rows_per_tile, m * c * operations, body);
     }
     // Calls part(offset, wide rows, width) for the wide rows of rows [first, last), then for those left over, in turn
@@ -60,8 +60,8 @@ struct Cut {
 // One array of the width of a wide row for each of `count` per-channel quantities, in scratch.
 class WideRows {
 public:
-    WideRows(Pool& pool, const Cut& cut, std::int64_t count)
-        : cut_(cut), memory_(pool, static_cast<std::size_t>(cut.width * count) * sizeof(float)) {}
+    WideRows(Stream& stream, const Cut& cut, std::int64_t count)
+        : cut_(cut), memory_(stream, static_cast<std::size_t>(cut.width * count) * sizeof(float)) {}
     // Array i holds value(channel), repeated.
     template <class Value>
     const float* fill(std::int64_t i, const Value& value) const {
@@ -277,8 +277,8 @@ const double* merge_tiles(const Cut& cut, const TileSums<double>& tiles) {
 }
 
 // y = (x - mean) scale + beta [+ residual] [then max(., 0)], per channel
-void normalize_all(const CpuStream& stream, const Cut& cut, const float* x, const ConstView& residual,
-                   const float* mean, const float* scale, const float* beta, bool relu, float* y) {
+void normalize_all(CpuStream& stream, const Cut& cut, const float* x, const ConstView& residual, const float* mean,
+                   const float* scale, const float* beta, bool relu, float* y) {
     const float* added = residual ? residual.as<float>() : nullptr;
     cut.for_each_tile(stream, 2, [&](std::int64_t first, std::int64_t last, std::int64_t) {
         cut.for_each_part(first, last, [&](std::int64_t at, std::int64_t rows, std::int64_t width) {
@@ -290,7 +290,7 @@ void normalize_all(const CpuStream& stream, const Cut& cut, const float* x, cons
 // Both backward ops: what they share is dy, x, y, the four outputs and relu.
 // dx (+)= (g - offset - (x - mean) slope) scale, dresidual (+)= g
 template <class Args>
-void write_all(const CpuStream& stream, const Cut& cut, const Args& args, const float* mean, const float* scale,
+void write_all(CpuStream& stream, const Cut& cut, const Args& args, const float* mean, const float* scale,
                const float* offset, const float* slope) {
     if (!args.dx && !args.dresidual) return;
     const float *dy = args.dy.template as<float>(), *x = args.x.template as<float>();
@@ -329,9 +329,9 @@ void sum_tile(const Cut& cut, const Args& args, const float* mean, std::int64_t 
 
 // TileSums of sum_tile over all tiles, added in order.
 template <class Args>
-const double* sum_all(const CpuStream& stream, const Cut& cut, const Args& args, const float* mean,
+const double* sum_all(CpuStream& stream, const Cut& cut, const Args& args, const float* mean,
                       const TileSums<double>& sums) {
-    const TileSums<float> work(stream.pool, cut.tiles(), 2 * cut.width);
+    const TileSums<float> work(stream, cut.tiles(), 2 * cut.width);
     cut.for_each_tile(stream, 4, [&](std::int64_t first, std::int64_t last, std::int64_t tile) {
         sum_tile(cut, args, mean, first, last, work.row(tile), sums.row(tile));
     });
@@ -351,13 +351,13 @@ void write_channels(const Out& out, std::int64_t c, const Value& value) {
 
 // y = gamma (x - mean) rstd + beta [+ residual] [then max(., 0)]
 void Normalization::batch_norm_forward(Stream& s, const BatchNormForward& args) const {
-    const CpuStream& stream = cpu_stream(s);
+    CpuStream& stream = cpu_stream(s);
     const Cut cut(args.x.shape);
     const float *x = args.x.as<float>(), *gamma = args.gamma.as<float>(), *beta = args.beta.as<float>();
     float *mean = args.mean.as<float>(), *rstd = args.rstd.as<float>();
     {
-        const TileSums<double> statistics(stream.pool, cut.tiles(), 2 * cut.c);
-        const TileSums<float> work(stream.pool, cut.tiles(), 3 * cut.width);
+        const TileSums<double> statistics(stream, cut.tiles(), 2 * cut.c);
+        const TileSums<float> work(stream, cut.tiles(), 3 * cut.width);
         cut.for_each_tile(stream, 4, [&](std::int64_t first, std::int64_t last, std::int64_t tile) {
             measure_tile(cut, x, first, last, work.row(tile), statistics.row(tile));
         });
@@ -374,7 +374,7 @@ void Normalization::batch_norm_forward(Stream& s, const BatchNormForward& args) 
             running_var += static_cast<float>(args.momentum * (squares / (m - 1) - static_cast<double>(running_var)));
         }
     }
-    const WideRows wide(stream.pool, cut, 3);
+    const WideRows wide(stream, cut, 3);
     const float* center = wide.fill(0, [&](std::int64_t channel) { return mean[channel]; });
     const float* scale = wide.fill(1, [&](std::int64_t channel) { return gamma[channel] * rstd[channel]; });
     const float* offset = wide.fill(2, [&](std::int64_t channel) { return beta[channel]; });
@@ -384,12 +384,12 @@ void Normalization::batch_norm_forward(Stream& s, const BatchNormForward& args) 
 // dx = gamma rstd / m (m g - s1 - xhat s2), written as gamma rstd (g - s1 / m - (x - mean) rstd^2 t / m) with
 // t = sum_m g (x - mean), s2 = rstd t
 void Normalization::batch_norm_backward(Stream& s, const BatchNormBackward& args) const {
-    const CpuStream& stream = cpu_stream(s);
+    CpuStream& stream = cpu_stream(s);
     const Cut cut(args.x.shape);
     const float *gamma = args.gamma.as<float>(), *mean = args.mean.as<float>(), *rstd = args.rstd.as<float>();
-    const WideRows wide(stream.pool, cut, 4);
+    const WideRows wide(stream, cut, 4);
     const float* center = wide.fill(0, [&](std::int64_t channel) { return mean[channel]; });
-    const TileSums<double> tiles(stream.pool, cut.tiles(), 2 * cut.c);
+    const TileSums<double> tiles(stream, cut.tiles(), 2 * cut.c);
     const double* sums = sum_all(stream, cut, args, center, tiles);
     const auto m = static_cast<double>(cut.m);
     const auto deviation = [&](std::int64_t channel) { return static_cast<double>(rstd[channel]); };
@@ -406,11 +406,11 @@ void Normalization::batch_norm_backward(Stream& s, const BatchNormBackward& args
 
 // y = gamma (x - running_mean) / sqrt(running_var + eps) + beta [+ residual] [then max(., 0)]
 void Normalization::batch_norm_inference(Stream& s, const BatchNormInference& args) const {
-    const CpuStream& stream = cpu_stream(s);
+    CpuStream& stream = cpu_stream(s);
     const Cut cut(args.x.shape);
     const float *gamma = args.gamma.as<float>(), *beta = args.beta.as<float>();
     const float *mean = args.running_mean.as<float>(), *variance = args.running_var.as<float>();
-    const WideRows wide(stream.pool, cut, 3);
+    const WideRows wide(stream, cut, 3);
     const float* center = wide.fill(0, [&](std::int64_t channel) { return mean[channel]; });
     const float* scale = wide.fill(1, [&](std::int64_t channel) {
         return static_cast<float>(static_cast<double>(gamma[channel]) /
@@ -422,21 +422,21 @@ void Normalization::batch_norm_inference(Stream& s, const BatchNormInference& ar
 
 // dx = gamma g / sqrt(running_var + eps): the statistics take no gradient, so offset and slope are 0
 void Normalization::batch_norm_inference_backward(Stream& s, const BatchNormInferenceBackward& args) const {
-    const CpuStream& stream = cpu_stream(s);
+    CpuStream& stream = cpu_stream(s);
     const Cut cut(args.x.shape);
     const float *gamma = args.gamma.as<float>(), *mean = args.running_mean.as<float>();
     const float* variance = args.running_var.as<float>();
     const auto deviation = [&](std::int64_t channel) {
         return 1 / std::sqrt(static_cast<double>(variance[channel]) + args.eps);
     };
-    const WideRows wide(stream.pool, cut, 3);
+    const WideRows wide(stream, cut, 3);
     const float* center = wide.fill(0, [&](std::int64_t channel) { return mean[channel]; });
     const float* scale = wide.fill(1, [&](std::int64_t channel) {
         return static_cast<float>(static_cast<double>(gamma[channel]) * deviation(channel));
     });
     const float* zero = wide.fill(2, [](std::int64_t) { return 0.0f; });
     if (args.dgamma || args.dbeta) {
-        const TileSums<double> tiles(stream.pool, cut.tiles(), 2 * cut.c);
+        const TileSums<double> tiles(stream, cut.tiles(), 2 * cut.c);
         const double* sums = sum_all(stream, cut, args, center, tiles);
         write_channels(args.dbeta, cut.c, [&](std::int64_t channel) { return sums[channel]; });
         write_channels(args.dgamma, cut.c,

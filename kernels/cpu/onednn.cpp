@@ -22,7 +22,7 @@ CpuStream::CpuStream(Device d, Pool& p, int thread_count, std::int64_t& primitiv
 CpuStream::~CpuStream() = default;
 
 void Primitive::run(CpuStream& stream, const dnnl::stream& queue, std::initializer_list<const void*> pointers) {
-    const Scratch scratch(stream.pool, scratch_bytes_);
+    const Scratch scratch(stream, scratch_bytes_);
     BKD_CHECK(pointers.size() + 1 == memory_.size(), "{} pointers for {} arguments", pointers.size(), memory_.size());
     std::size_t next = 0;
     for (const void* pointer : pointers) memory_[next++].set_data_handle(const_cast<void*>(pointer));

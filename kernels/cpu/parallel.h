@@ -37,8 +37,8 @@ constexpr std::int64_t element_tile = 16 * 1024;
 template <class T>
 class TileSums {
 public:
-    TileSums(Pool& pool, std::int64_t tiles, std::int64_t width)
-        : tiles_(tiles), width_(width), memory_(pool, static_cast<std::size_t>(tiles * width) * sizeof(T)) {}
+    TileSums(Stream& stream, std::int64_t tiles, std::int64_t width)
+        : tiles_(tiles), width_(width), memory_(stream, static_cast<std::size_t>(tiles * width) * sizeof(T)) {}
 
     T* row(std::int64_t tile) const { return memory_.template as<T>() + tile * width_; }
     // The sums over all tiles, added in tile order into the first row; zeros if there is no tile.

@@ -5,7 +5,7 @@
 
 namespace bkd::kernels::cpu {
 
-void multiply_large(const CpuStream& stream, const Product& p) {
+void multiply_large(CpuStream& stream, const Product& p) {
     const auto text = [&] { return fmt::format("product [{}, {}] x [{}, {}]", p.m, p.k, p.k, p.n); };
     onednn_call(stream, text, [&] {
         dnnl::error::wrap_c_api(

@@ -17,6 +17,6 @@ struct Product {
 };
 
 // m, n and k are at least 1.
-void multiply_large(const CpuStream& stream, const Product& product);
+void multiply_large(CpuStream& stream, const Product& product);
 
 }

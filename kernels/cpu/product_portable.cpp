@@ -27,11 +27,11 @@ void transpose(const float* from, float* to, std::int64_t rows, std::int64_t col
 
 }
 
-void multiply_large(const CpuStream& stream, const Product& p) {
+void multiply_large(CpuStream& stream, const Product& p) {
     const std::int64_t numbers_of_b = p.transpose_b ? p.k * p.n : 0;
     constexpr std::int64_t row_tile = 4, terms = 256;  // sums of a part of k before they are added: f32 loses less
     const std::int64_t tiles = tile_count(p.m, row_tile);
-    const Scratch scratch(stream.pool, static_cast<std::size_t>(numbers_of_b + tiles * p.n) * sizeof(float));
+    const Scratch scratch(stream, static_cast<std::size_t>(numbers_of_b + tiles * p.n) * sizeof(float));
     float *turned = scratch.as<float>(), *parts = turned + numbers_of_b;
     if (p.transpose_b) transpose(p.b, turned, p.n, p.k);
     const float* b = p.transpose_b ? turned : p.b;

@@ -134,7 +134,7 @@ void sum_nest(Stream& stream, const Nest& nest, const float* x, double factor, c
     const std::int64_t together =
         std::max<std::int64_t>(1, element_tile / std::max<std::int64_t>(1, cut.tile_rows * cut.width));
     const std::int64_t scratch = numbers * cut.tiles + tile_count(units, together) * cut.width;
-    const Scratch memory(stream.pool, static_cast<std::size_t>(scratch) * sizeof(float));
+    const Scratch memory(stream, static_cast<std::size_t>(scratch) * sizeof(float));
     auto *sums = memory.as<float>(), *parts = sums + numbers * cut.tiles;
 
     parallel_for(cpu_stream(stream), units, together, nest.count(),
@@ -188,7 +188,7 @@ void Reduction::broadcast(Stream& stream, const Broadcast& args) const {
 void Reduction::count_nonfinite(Stream& stream, const CountNonfinite& args) const {
     const auto* x = args.x.as<float>();
     const std::int64_t n = args.x.count(), tiles = tile_count(n, element_tile);
-    const TileSums<std::int64_t> found(stream.pool, tiles, 1);
+    const TileSums<std::int64_t> found(stream, tiles, 1);
     parallel_for(cpu_stream(stream), n, element_tile, n,
                  [&](std::int64_t first, std::int64_t last, std::int64_t index) {
                      *found.row(index) = nonfinite_in(x + first, last - first);

@@ -82,6 +82,7 @@ public:
     void download(Stream& stream, const ConstView& from, void* host) override {
         CudaStream& s = cuda_stream(stream);
         s.check_not_recording("a download");
+        s.finish_deferred();
         if (from.bytes() == 0) return;
         const auto bytes = static_cast<std::size_t>(from.bytes());
         BKD_CUDA(cudaMemcpyAsync(host, from.data, bytes, cudaMemcpyDeviceToHost, s.queue), device);

@@ -110,7 +110,7 @@ void Convolution::conv2d_forward(Stream& stream, const Conv2dForward& args) cons
     if (tiled_forward(stream, args, allows_tf32(cuda_stream(stream)))) return;
     ConvolutionCall call = forward_call(args);
     const bool is_wide = call.result != args.y.dtype;
-    const Scratch memory(stream.pool, is_wide ? static_cast<std::size_t>(count) * sizeof(float) : 0);
+    const Scratch memory(stream, is_wide ? static_cast<std::size_t>(count) * sizeof(float) : 0);
     const View y = is_wide ? View{memory.as<void>(), args.y.shape, DType::f32, stream.device} : args.y;
     call.out = y.data;
     if (library_convolution(cuda_stream(stream), call)) {
@@ -127,33 +127,30 @@ void Convolution::conv2d_forward(Stream& stream, const Conv2dForward& args) cons
 
 namespace {
 
-// dx of `args`; true if `rest` has been added up on the way.
-bool write_data_gradient(Stream& stream, const Conv2dBackward& args, const ChunkSum<float>& rest) {
+void write_data_gradient(Stream& stream, const Conv2dBackward& args) {
     const View& dx = args.dx.view;
-    if (dx.count() == 0) return false;
-    if (tiled_data_gradient(stream, args, allows_tf32(cuda_stream(stream)), rest)) return true;
+    if (dx.count() == 0) return;
+    if (tiled_data_gradient(stream, args, allows_tf32(cuda_stream(stream)))) return;
     ConvolutionCall call = data_call(args);
     const bool is_wide = call.result != dx.dtype;
-    const Scratch memory(stream.pool, is_wide ? static_cast<std::size_t>(dx.count()) * sizeof(float) : 0);
+    const Scratch memory(stream, is_wide ? static_cast<std::size_t>(dx.count()) * sizeof(float) : 0);
     if (is_wide) call.out = memory.as<void>();
     if (library_convolution(cuda_stream(stream), call)) {
         if (is_wide)
             map(stream, dx.count(), true, Rounded{}, elements<Bf16>(dx), static_cast<const float*>(memory.as<float>()));
-        return false;
+        return;
     }
     with_storage(args.dy.dtype, [&]<class T>(T) {
         launch(stream, direct_data<T>, blocks_for(dx.count(), 256), 256, elements<T>(args.dy), elements<T>(args.w),
                elements<T>(args.dx), Geometry(dx.shape, args.w.shape, args.dy.shape, args.geometry),
                args.dx.accumulate);
     });
-    return false;
 }
 
-// dw of `args`, or what is left to do for it.
-void write_weight_gradient(Stream& stream, const Conv2dBackward& args, WeightSums& rest) {
+void write_weight_gradient(Stream& stream, const Conv2dBackward& args) {
     const View& dw = args.dw.view;
     if (dw.count() == 0) return;
-    if (tiled_weight_gradient(stream, args, allows_tf32(cuda_stream(stream)), rest)) return;
+    if (tiled_weight_gradient(stream, args, allows_tf32(cuda_stream(stream)))) return;
     if (library_convolution(cuda_stream(stream), weight_call(args))) return;
     with_storage(args.x.dtype, [&]<class T>(T) {
         launch(stream, direct_weight<T>, blocks_for(dw.count() * warp_size, 256), 256, elements<T>(args.x),
@@ -165,10 +162,8 @@ void write_weight_gradient(Stream& stream, const Conv2dBackward& args, WeightSum
 }
 
 void Convolution::conv2d_backward(Stream& stream, const Conv2dBackward& args) const {
-    WeightSums rest;
-    if (args.dw) write_weight_gradient(stream, args, rest);
-    if (args.dx && write_data_gradient(stream, args, rest.sum)) return;
-    if (rest.partial) sum_chunks(stream, rest.sum);
+    if (args.dw) write_weight_gradient(stream, args);
+    if (args.dx) write_data_gradient(stream, args);
 }
 
 }

@@ -23,9 +23,8 @@ constexpr int pixel_tiles = out_rows * pixels / tile / warps;  // of a warp
 struct Tiles {
     Strip strip;
     int n, h, w, p, q, in_channels, out_channels, padding_h, padding_w;
-    int bands = 0;        // of 2 output rows
-    unsigned places = 0;  // in blockIdx.x; the blocks beyond add up `rest`
-    Divider lines;        // of shared memory that an input row takes
+    int bands = 0;  // of 2 output rows
+    Divider lines;  // of shared memory that an input row takes
 };
 
 // One warp's products, in f32.
@@ -42,12 +41,11 @@ struct Products {
 
 // Formula   above [+ bias] [+ out]
 // Shapes    in [n, h, w, in_channels], out [n, p, q, out_channels], filter [k, 9, c] f32 bf16; bias [k] f32 or null
-// Mapping   blockIdx.x: images, strip, band; blockIdx.y: output channels. A warp: half a row's pixels, all its channels.
-//           Blocks behind those of the gradient add up the partial gradients of the layer's weights
+// Mapping   blockIdx.x: images, strip, band; blockIdx.y: output channels. A warp: half a row's pixels, all its channels
 // Bytes     in twice for every 32 output channels, filter once a block, mostly from the second cache; out once
 template <class Math, class T, bool is_gradient, int outs, int access>
 __global__ void __launch_bounds__(block_threads)
-    convolve(Tiles g, const T* in, const T* filter, const float* bias, T* out, bool accumulate, ChunkSum<float> rest) {
+    convolve(Tiles g, const T* in, const T* filter, const float* bias, T* out, bool accumulate) {
     using Stored = typename Math::Stored;
     constexpr int width = tile + Math::pad, out_width = outs * tile;
     constexpr int filter_width = is_gradient ? out_width + Math::pad : width;
@@ -56,13 +54,6 @@ __global__ void __launch_bounds__(block_threads)
     using Filters = SharedArray<Stored, filter_rows * filter_width>;
     BKD_SHARED(Input, input);
     BKD_SHARED(Filters, filters);
-
-    if constexpr (is_gradient)
-        if (blockIdx.x >= g.places) {
-            const std::int64_t part = std::int64_t{blockIdx.x - g.places} * gridDim.y + blockIdx.y;
-            add_chunks<block_threads>(rest, part * rest.columns, reinterpret_cast<float*>(input.at));
-            return;
-        }
 
     const int thread = static_cast<int>(threadIdx.x), warp = thread / warp_size;
     const int block = static_cast<int>(blockIdx.x), first_out = static_cast<int>(blockIdx.y) * out_width;
@@ -163,7 +154,6 @@ struct Operands {
     View out;
     bool accumulate;
     int padding_h, padding_w;
-    ChunkSum<float> rest{};
 };
 
 template <class Math, class T, bool is_gradient>
@@ -185,16 +175,14 @@ void run(Stream& stream, const Operands& of) {
             .bands = narrow((out.dim(1) + out_rows - 1) / out_rows),
             .lines = Divider(pixels + (2 << strip.images_log), in_rows * (pixels + (2 << strip.images_log)))};
     const std::int64_t groups = (in.dim(0) + (1 << strip.images_log) - 1) >> strip.images_log;
-    g.places = blocks_for(groups * strip.count * g.bands, 1);
     const auto *x = elements<T>(in), *filter = elements<T>(of.filter);
     auto* y = elements<T>(of.out);
     const bool is_wide = are_aligned(16, x, filter, y);
     const auto queue = [&]<int outs>(Width<outs>) {
         const auto kernel =
             is_wide ? convolve<Math, T, is_gradient, outs, full_width<T>> : convolve<Math, T, is_gradient, outs, 1>;
-        const unsigned columns = blocks_for(g.out_channels, outs * tile);
-        const dim3 grid(g.places + (of.rest.blocks() + columns - 1) / columns, columns);
-        launch(stream, kernel, grid, block_threads, g, x, filter, elements<float>(of.bias), y, of.accumulate, of.rest);
+        const dim3 grid(blocks_for(groups * strip.count * g.bands, 1), blocks_for(g.out_channels, outs * tile));
+        launch(stream, kernel, grid, block_threads, g, x, filter, elements<float>(of.bias), y, of.accumulate);
     };
     if (g.out_channels <= tile)
         queue(Width<1>{});
@@ -230,11 +218,11 @@ bool tiled_forward(Stream& stream, const Conv2dForward& args, bool tf32) {
                                args.geometry, tf32);
 }
 
-bool tiled_data_gradient(Stream& stream, const Conv2dBackward& args, bool tf32, const ChunkSum<float>& rest) {
+bool tiled_data_gradient(Stream& stream, const Conv2dBackward& args, bool tf32) {
     const auto [h, w] = args.geometry.padding;
     return run_if_small<true>(stream,
                               {args.dy, args.w, ConstView{}, args.dx.view, args.dx.accumulate, 2 - static_cast<int>(h),
-                               2 - static_cast<int>(w), rest},
+                               2 - static_cast<int>(w)},
                               args.geometry, tf32);
 }
 

@@ -3,14 +3,12 @@
 // the pixels of a batch of small images, where a call of cuDNN takes mostly waiting. bf16, and f32 where TF32 is
 // allowed.
 #include "kernels/convolution.h"
-#include "kernels/cuda/reduce.cuh"
 
 namespace bkd::kernels::cuda {
 
 // False if the shapes are others, nothing done: not 3 x 3 at stride 1, in groups, channels that are no multiple of 16
 // bytes.
 bool tiled_forward(Stream& stream, const Conv2dForward& args, bool tf32);
-// Its launch adds up `rest`, too.
-bool tiled_data_gradient(Stream& stream, const Conv2dBackward& args, bool tf32, const ChunkSum<float>& rest);
+bool tiled_data_gradient(Stream& stream, const Conv2dBackward& args, bool tf32);
 
 }

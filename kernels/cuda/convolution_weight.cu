@@ -21,8 +21,7 @@ struct Strips {
     Strip strip{};
     int bands = 0, rows_per_band = 0;    // a band: rows that a block walks down
     int items = 0, items_per_chunk = 0;  // an item: images, strip, band
-
-    int chunks() const { return (items + items_per_chunk - 1) / items_per_chunk; }
+    int chunks = 0;                      // in blockIdx.y; the blocks beyond add up an earlier gradient
 };
 
 // x of a strip: 3 rows; of each, the even columns before the odd ones if the stride is 2.
@@ -39,11 +38,12 @@ __device__ int smaller(int a, int b) { return a < b ? a : b; }
 // Formula   partial[chunk, k, (r, s), c] = sum over the chunk of dy[n,p,q,k] x[n, p sh - ph + r, q sw - pw + s, c]
 // Shapes    x [n, h, w, c], dy [n, p, q, k] f32 bf16; partial [chunks, k, 9, c] f32
 // Mapping   blockIdx.x: 16 input channels and `outs` tiles of output channels; blockIdx.y: chunk. A warp: one tile of
-//           output channels, every (warps / outs)-th step of a strip
+//           output channels, every (warps / outs)-th step of a strip. Blocks behind the chunks add up `earlier`, the
+//           chunks of another layer's gradient
 // Bytes     x times output channels / (16 outs), dy times input channels / 16, from the second cache but for the first
 template <class Math, class T, int outs, int pixels, int stride, int access>
 __global__ void __launch_bounds__(block_threads)
-    weight_tiles(Strips g, int in_tiles, const T* x, const T* dy, float* partial) {
+    weight_tiles(Strips g, int in_tiles, const T* x, const T* dy, float* partial, ChunkSum<float> earlier) {
     using Stored = typename Math::Stored;
     using Layout = StripLayout<pixels, stride>;
     constexpr int x_width = tile + Math::pad, dy_width = outs * tile + Math::pad, splits = warps / outs;
@@ -53,6 +53,11 @@ __global__ void __launch_bounds__(block_threads)
     BKD_SHARED(XLines, x_lines);
     BKD_SHARED(DyLines, dy_lines);
     BKD_SHARED(Sums, sums);
+    if (static_cast<int>(blockIdx.y) >= g.chunks) {
+        const std::int64_t part = std::int64_t{blockIdx.y - g.chunks} * gridDim.x + blockIdx.x;
+        add_chunks<block_threads>(earlier, part * earlier.columns, reinterpret_cast<float*>(x_lines.at));
+        return;
+    }
     const int thread = static_cast<int>(threadIdx.x), warp = thread / warp_size;
     const int first_in = static_cast<int>(blockIdx.x) % in_tiles * tile,
               first_out = static_cast<int>(blockIdx.x) / in_tiles * outs * tile;
@@ -162,52 +167,60 @@ Strips share_out(const Conv2dBackward& args, int pixels, std::int64_t channel_bl
     BKD_CHECK(strips * g.bands < std::numeric_limits<int>::max(), "{} strips", strips);
     g.items = narrow(strips * g.bands);
     g.items_per_chunk = narrow(parts(g.items, chunks_wanted));
+    g.chunks = narrow(parts(g.items, g.items_per_chunk));
     return g;
 }
 
 template <class Math, class T, int outs, int pixels, int stride>
-void run(Stream& stream, const Conv2dBackward& args, WeightSums& rest) {
-    const View& dw = args.dw.view;
+void run(Stream& stream, const Conv2dBackward& args) {
     const std::int64_t c = args.x.dim(3), k = args.dy.dim(3);
     const int in_tiles = static_cast<int>((c + tile - 1) / tile);
     const std::int64_t channel_blocks = in_tiles * ((k + outs * tile - 1) / (outs * tile));
     const Strips g = share_out(args, pixels, channel_blocks);
-    rest.partial.emplace(stream.pool, static_cast<std::size_t>(g.chunks() * dw.count()) * sizeof(float));
-    auto* const partial = rest.partial->as<float>();
-    rest.sum = {partial, g.chunks(), dw.count(), elements<float>(args.dw), 1, args.dw.accumulate};
+    auto mine = std::make_unique<DeferredSum>(stream, g.chunks, args.dw);
     constexpr int width = full_width<T>;
     const auto *x = elements<T>(args.x), *dy = elements<T>(args.dy);
     const bool is_wide = c % width == 0 && k % width == 0 && are_aligned(16, x, dy);
     const auto kernel =
         is_wide ? weight_tiles<Math, T, outs, pixels, stride, width> : weight_tiles<Math, T, outs, pixels, stride, 1>;
-    const dim3 grid(static_cast<unsigned>(channel_blocks), static_cast<unsigned>(g.chunks()));
-    launch(stream, kernel, grid, block_threads, g, in_tiles, x, dy, partial);
+
+    auto earlier = cuda_stream(stream).take_deferred();
+    std::int64_t rows = earlier ? (earlier->sum.blocks() + channel_blocks - 1) / channel_blocks : 0;
+    constexpr std::int64_t most_rows = 65535;  // of a grid
+    if (rows + g.chunks > most_rows) {
+        sum_chunks(stream, earlier->sum);
+        rows = 0;
+    }
+    const dim3 grid(static_cast<unsigned>(channel_blocks), static_cast<unsigned>(g.chunks + rows));
+    launch(stream, kernel, grid, block_threads, g, in_tiles, x, dy, mine->partial.as<float>(),
+           rows > 0 ? earlier->sum : ChunkSum<float>{});
+    cuda_stream(stream).defer(std::move(mine));
 }
 
 template <class Math, class T, int stride>
-void run_for_channels(Stream& stream, const Conv2dBackward& args, WeightSums& rest) {
+void run_for_channels(Stream& stream, const Conv2dBackward& args) {
     // f32 strips of stride 2 are shorter: 48 KiB of shared memory hold no more.
     constexpr int pixels = sizeof(T) == 4 && stride == 2 ? 32 : 64;
     const std::int64_t k = args.dy.dim(3);
     if (k <= tile)
-        run<Math, T, 1, pixels, stride>(stream, args, rest);
+        run<Math, T, 1, pixels, stride>(stream, args);
     else if (k <= 2 * tile)
-        run<Math, T, 2, pixels, stride>(stream, args, rest);
+        run<Math, T, 2, pixels, stride>(stream, args);
     else
-        run<Math, T, 4, pixels, stride>(stream, args, rest);
+        run<Math, T, 4, pixels, stride>(stream, args);
 }
 
 template <class Math, class T>
-void run_for_stride(Stream& stream, const Conv2dBackward& args, WeightSums& rest) {
+void run_for_stride(Stream& stream, const Conv2dBackward& args) {
     if (args.geometry.stride[1] == 1)
-        run_for_channels<Math, T, 1>(stream, args, rest);
+        run_for_channels<Math, T, 1>(stream, args);
     else
-        run_for_channels<Math, T, 2>(stream, args, rest);
+        run_for_channels<Math, T, 2>(stream, args);
 }
 
 }
 
-bool tiled_weight_gradient(Stream& stream, const Conv2dBackward& args, bool tf32, WeightSums& rest) {
+bool tiled_weight_gradient(Stream& stream, const Conv2dBackward& args, bool tf32) {
     const Shape& w = args.dw.view.shape;
     const std::int64_t most = std::numeric_limits<int>::max() / 8;
     for (const Shape& shape : {args.x.shape, args.dy.shape})
@@ -216,11 +229,11 @@ bool tiled_weight_gradient(Stream& stream, const Conv2dBackward& args, bool tf32
     if (w[1] != 3 || w[2] != 3 || args.geometry.groups != 1 || args.geometry.stride[1] > 2 || args.dy.count() == 0)
         return false;
     if (args.x.dtype == DType::bf16)
-        run_for_stride<Bf16Tile, Bf16>(stream, args, rest);
+        run_for_stride<Bf16Tile, Bf16>(stream, args);
     else if (tf32)
-        run_for_stride<Tf32Tile, float>(stream, args, rest);
+        run_for_stride<Tf32Tile, float>(stream, args);
     else
-        run_for_stride<F32Tile, float>(stream, args, rest);
+        run_for_stride<F32Tile, float>(stream, args);
     return true;
 }
 

@@ -152,8 +152,8 @@ __global__ void __launch_bounds__(2 * loss_threads, 2)
 void Loss::distillation(Stream& stream, const Distillation& args) const {
     const std::int64_t n = args.z.dim(0), c = args.z.dim(1);
     const bool wants_terms = static_cast<bool>(args.kl_per_class);
-    const Scratch partial(stream.pool, 2 * most_loss_blocks * sizeof(double));
-    const Scratch terms(stream.pool, static_cast<std::size_t>(wants_terms ? n * c : 0) * sizeof(float));
+    const Scratch partial(stream, 2 * most_loss_blocks * sizeof(double));
+    const Scratch terms(stream, static_cast<std::size_t>(wants_terms ? n * c : 0) * sizeof(float));
     const bool is_product = args.target_math == TargetMath::product;
     const double samples = static_cast<double>(n);
     const DistillationOptions options{elements<float>(args.log_omega),

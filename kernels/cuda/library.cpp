@@ -48,7 +48,7 @@ public:
     Aligned(CudaStream& stream, const void* data, std::size_t bytes, bool is_read)
         : stream_(stream), original_(const_cast<void*>(data)), bytes_(bytes) {
         if (reinterpret_cast<std::uintptr_t>(data) % 16 == 0) return;
-        copy_.emplace(stream.pool, bytes);
+        copy_.emplace(stream, bytes);
         if (is_read) copy(copy_->as<void>(), original_);
     }
     void* data() const { return copy_ ? copy_->as<void>() : original_; }
@@ -198,7 +198,7 @@ bool library_product(CudaStream& stream, const Product& p) {
         bias.emplace(stream, p.bias, static_cast<std::size_t>(p.n) * sizeof(float), true);
         set(plan.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(bias->data()), stream.device);
     }
-    const Scratch workspace(stream.pool, plan.workspace);
+    const Scratch workspace(stream, plan.workspace);
     const float one = 1, kept = p.accumulate ? 1 : 0;
     BKD_CUBLAS(cublasLtMatmul(libraries.lt, plan.operation, &one, b.data(), plan.b, a.data(), plan.a, &kept, out.data(),
                               plan.out, out.data(), plan.out, &plan.algorithm, workspace.as<void>(), plan.workspace,
@@ -227,7 +227,7 @@ std::string key_of(const ConvolutionCall& call, const Device& device) {
 // Microseconds of one execution: the least of five after two that warm up. Writes to `out`.
 double time_plan(CudaStream& stream, cudnnHandle_t handle, ConvolutionPlan& plan, void* first, void* second,
                  void* out) {
-    const Scratch workspace(stream.pool, plan.workspace_bytes());
+    const Scratch workspace(stream, plan.workspace_bytes());
     cudaEvent_t began = nullptr, ended = nullptr;
     BKD_CUDA(cudaEventCreate(&began), stream.device);
     BKD_CUDA(cudaEventCreate(&ended), stream.device);
@@ -251,7 +251,7 @@ std::unique_ptr<ConvolutionPlan> tune(CudaStream& stream, const ConvolutionCall&
                                       std::size_t limit, std::size_t out_bytes) {
     constexpr std::chrono::seconds patience{2};
     Libraries& libraries = stream.libraries;
-    const Scratch out(stream.pool, out_bytes);
+    const Scratch out(stream, out_bytes);
     BKD_CUDA(cudaMemsetAsync(out.as<void>(), 0, out_bytes, stream.queue), stream.device);
     const auto began = std::chrono::steady_clock::now();
     std::unique_ptr<ConvolutionPlan> best;
@@ -373,7 +373,7 @@ bool library_convolution(CudaStream& stream, const ConvolutionCall& asked) {
         at->second = choose(stream, call, workspace_limit(call), bytes(out, call.result));
         if (at->second == nullptr) return false;
     }
-    const Scratch workspace(stream.pool, at->second->workspace_bytes());
+    const Scratch workspace(stream, at->second->workspace_bytes());
     at->second->execute(libraries.dnn, stream.device, a.data(), b.data(), result.data(), workspace.as<void>());
     result.store();
     return true;

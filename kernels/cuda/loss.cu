@@ -122,8 +122,8 @@ __global__ void __launch_bounds__(2 * loss_threads, 2)
 void Loss::cross_entropy(Stream& stream, const CrossEntropy& args) const {
     const std::int64_t n = args.z.dim(0), c = args.z.dim(1);
     const TargetReader targets(stream, args.targets, c);
-    const Scratch partial(stream.pool, most_loss_blocks * sizeof(double));
-    const Scratch memory(stream.pool, static_cast<std::size_t>(n + 1) * sizeof(float));
+    const Scratch partial(stream, most_loss_blocks * sizeof(double));
+    const Scratch memory(stream, static_cast<std::size_t>(n + 1) * sizeof(float));
     float *divisor = memory.as<float>(), *weights = divisor + 1;
     const auto* weight = elements<float>(args.weight);
     const bool is_weighted = args.reduction == LossReduction::weighted_mean;
@@ -146,7 +146,7 @@ void Loss::cross_entropy(Stream& stream, const CrossEntropy& args) const {
 void Loss::focal_loss(Stream& stream, const FocalLoss& args) const {
     const std::int64_t n = args.z.dim(0), c = args.z.dim(1);
     const TargetReader targets(stream, {.labels = args.labels}, c);
-    const Scratch partial(stream.pool, most_loss_blocks * sizeof(double));
+    const Scratch partial(stream, most_loss_blocks * sizeof(double));
     with_storage(args.z.dtype, [&]<class T>(T) {
         for_each_row(n, c, [&]<int threads>(Team<threads>, unsigned blocks, int block) {
             launch(stream, focal_kernel<threads, T>, blocks, block, elements<T>(args.z), targets,

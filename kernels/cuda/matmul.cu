@@ -127,7 +127,7 @@ struct Rounded {
 // there: the product goes to f32 memory and is rounded once.
 void gemm_with_narrow_result(Stream& stream, const Gemm& args) {
     const std::int64_t count = args.out.view.count();
-    const Scratch wide(stream.pool, static_cast<std::size_t>(count) * sizeof(float));
+    const Scratch wide(stream, static_cast<std::size_t>(count) * sizeof(float));
     Gemm product = args;
     product.out = View{wide.as<void>(), args.out.view.shape, DType::f32, stream.device};
     Matmul().gemm(stream, product);
@@ -159,7 +159,7 @@ void Matmul::gemm(Stream& stream, const Gemm& args) const {
 
 void Matmul::cosine_linear_forward(Stream& stream, const CosineLinearForward& args) const {
     const std::int64_t samples = args.x.dim(0), outputs = args.w.dim(0), d = args.x.dim(1), count = args.y.count();
-    const Scratch dot(stream.pool, static_cast<std::size_t>(count) * sizeof(float));
+    const Scratch dot(stream, static_cast<std::size_t>(count) * sizeof(float));
     auto *x_norm = elements<float>(args.x_norm), *w_norm = elements<float>(args.w_norm);
     with_storage(args.x.dtype, [&]<class T>(T) {
         const auto *x = elements<T>(args.x), *w = elements<T>(args.w);
@@ -176,8 +176,8 @@ void Matmul::cosine_linear_forward(Stream& stream, const CosineLinearForward& ar
 void Matmul::cosine_linear_backward(Stream& stream, const CosineLinearBackward& args) const {
     const std::int64_t samples = args.x.dim(0), outputs = args.w.dim(0), d = args.x.dim(1), count = args.y.count();
     const auto floats = [](std::int64_t n) { return static_cast<std::size_t>(n) * sizeof(float); };
-    const Scratch upstream(stream.pool, floats(3 * count)), along(stream.pool, floats(samples + outputs)),
-        direction(stream.pool, floats(std::max(samples, outputs) * d));
+    const Scratch upstream(stream, floats(3 * count)), along(stream, floats(samples + outputs)),
+        direction(stream, floats(std::max(samples, outputs) * d));
     float *product = upstream.as<float>(), *over_w = product + count, *over_x = over_w + count;
     float *along_x = along.as<float>(), *along_w = along_x + samples, *towards = direction.as<float>();
     const auto *x_norm = elements<float>(args.x_norm), *w_norm = elements<float>(args.w_norm);

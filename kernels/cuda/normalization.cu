@@ -308,14 +308,14 @@ void backward(Stream& stream, const Args& args, const ConstView& mean, const Con
         const auto *dy = elements<T>(args.dy), *x = elements<T>(args.x), *y = args.relu ? elements<T>(args.y) : nullptr;
         auto *dx = elements<T>(args.dx), *dresidual = elements<T>(args.dresidual);
         const auto *centre = elements<float>(mean), *gamma = elements<float>(args.gamma);
-        const Scratch coefficient_memory(stream.pool, 3 * count * sizeof(float));
+        const Scratch coefficient_memory(stream, 3 * count * sizeof(float));
         auto* at = coefficient_memory.as<float>();
         const Coefficients coefficients{at, at + count, at + 2 * count};
         widest_sum<T>(
             c,
             [&]<int width, int access>(Width<width>, Width<access>) {
                 const ColumnGrid grid(rows, c, width);
-                const Scratch sums(stream.pool, 2 * grid.chunks * count * sizeof(float));
+                const Scratch sums(stream, 2 * grid.chunks * count * sizeof(float));
                 float *s1 = sums.as<float>(), *s2 = s1 + grid.chunks * count;
                 const ChannelGradients of{.gamma = gamma,
                                           .spread = elements<float>(spread),
@@ -364,7 +364,7 @@ void Normalization::batch_norm_forward(Stream& stream, const BatchNormForward& a
             [&]<int width, int access>(Width<width>, Width<access>) {
                 const ColumnGrid grid(rows, c, width);
                 const std::size_t partials = grid.chunks * static_cast<std::size_t>(c);
-                const Scratch memory(stream.pool, 2 * partials * sizeof(float));
+                const Scratch memory(stream, 2 * partials * sizeof(float));
                 float *means = memory.as<float>(), *squares = means + partials;
                 const Statistics to{.mean = mean,
                                     .rstd = rstd,

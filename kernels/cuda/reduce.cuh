@@ -175,24 +175,11 @@ inline StreamState* joiner(Stream& stream, std::size_t numbers) {
     return numbers <= read_in_a_launch ? cuda_stream(stream).state : nullptr;
 }
 
-// Sums over chunks that are still to be added up: y[i] = factor sum_j partial[j, i] [+ y[i]], j in 0..chunks - 1, i in
-// 0..count - 1.
 template <class T>
-struct ChunkSum {
-    const float* partial = nullptr;
-    int chunks = 0;
-    std::int64_t count = 0;
-    T* y = nullptr;
-    float factor = 1;
-    bool accumulate = false;
-
-    static constexpr int columns = warp_size;  // that a block adds
-    __device__ void put(std::int64_t i, float sum) const {
-        const float total = factor * sum;
-        y[i] = from_float<T>(accumulate ? to_float(y[i]) + total : total);
-    }
-    unsigned blocks() const { return blocks_for(count, columns); }
-};
+__device__ void put_sum(const ChunkSum<T>& of, std::int64_t i, float sum) {
+    const float total = of.factor * sum;
+    of.y[i] = from_float<T>(of.accumulate ? to_float(of.y[i]) + total : total);
+}
 
 // The part of one block: 32 columns from `first` on, 32 lanes of chunks, in one tree whatever the number of threads.
 // `tile`: shared, 32 x 33 numbers.
@@ -216,11 +203,8 @@ __device__ void add_chunks(const ChunkSum<T>& of, std::int64_t first, float* til
         const int lane = warp + i * warps;
         const float sum = warp_all<SumOf>(tile[column * row + lane]);
         const std::int64_t at = first + lane;
-        if (column == 0 && at < of.count) of.put(at, sum);
+        if (column == 0 && at < of.count) put_sum(of, at, sum);
     }
 }
-
-template <class T>
-void sum_chunks(Stream& stream, const ChunkSum<T>& of);
 
 }

@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(256, 2)
         const ChunkBlock at(grid.c, first);
         sum_over_chunks(at, grid.c, of.chunks, totals,
                         [&](int, std::int64_t i) { return ColumnSums<1>{{{partial[i]}}}; });
-        if (at.lane() == 0) of.put(at.channel(), totals[at.column()].of[0][0]);
+        if (at.lane() == 0) put_sum(of, at.channel(), totals[at.column()].of[0][0]);
     });
 }
 
@@ -66,7 +66,7 @@ void sum_columns(Stream& stream, const From* x, std::int64_t rows, std::int64_t 
         c,
         [&]<int width, int access>(Width<width>, Width<access>) {
             const ColumnGrid grid(rows, c, width);
-            const Scratch partial(stream.pool, static_cast<std::size_t>(grid.chunks * c) * sizeof(float));
+            const Scratch partial(stream, static_cast<std::size_t>(grid.chunks * c) * sizeof(float));
             const ChunkSum<To> rest{partial.as<float>(), static_cast<int>(grid.chunks), c, y, factor, add};
             StreamState* const state = joiner(stream, grid.chunks * static_cast<std::size_t>(c));
             launch(stream, column_sum_kernel<width, access, From, To>, grid.grid(), grid.threads, grid, x,
@@ -201,7 +201,7 @@ void sum_rows(Stream& stream, const From* x, const AxisIndex& kept, const AxisIn
                outputs, terms, chunks, to, by, add);
     };
     if (chunks == 1) return run(y, factor, accumulate);
-    const Scratch partial(stream.pool, static_cast<std::size_t>(outputs * chunks) * sizeof(float));
+    const Scratch partial(stream, static_cast<std::size_t>(outputs * chunks) * sizeof(float));
     run(partial.as<float>(), 1.0f, false);
     AxisIndex rows, columns;
     rows.rank = columns.rank = 1;
@@ -289,7 +289,7 @@ __global__ void __launch_bounds__(32) clear_count(std::int32_t* count) {
 
 template <class T>
 void sum_chunks(Stream& stream, const ChunkSum<T>& of) {
-    launch(stream, sum_chunks_kernel<T>, of.blocks(), warp_size * warp_size, of);
+    launch(stream, sum_chunks_kernel<T>, blocks_for(of.blocks(), 1), warp_size * warp_size, of);
 }
 template void sum_chunks(Stream&, const ChunkSum<float>&);
 template void sum_chunks(Stream&, const ChunkSum<Bf16>&);

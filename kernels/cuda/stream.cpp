@@ -3,6 +3,7 @@
 #include "kernels/cuda/stream.h"
 
 #include <cstring>
+#include <functional>
 #include <utility>
 
 namespace bkd::kernels::cuda {
@@ -22,7 +23,10 @@ public:
         cudaGraphExecDestroy(graph_);
         stream_.pool.drop_reserve(reserve_);
     }
-    void replay() override { BKD_CUDA(cudaGraphLaunch(graph_, stream_.queue), stream_.device); }
+    void replay() override {
+        stream_.finish_deferred();
+        BKD_CUDA(cudaGraphLaunch(graph_, stream_.queue), stream_.device);
+    }
 
 private:
     CudaStream& stream_;
@@ -44,6 +48,7 @@ CudaStream::CudaStream(Device d, Pool& p, Libraries& l)
 }
 
 CudaStream::~CudaStream() {
+    deferred_.reset();
     if (queue != nullptr) {
         abandon_recording();
         cudaStreamSynchronize(queue);
@@ -55,8 +60,25 @@ CudaStream::~CudaStream() {
     pool.give(state_block_);
 }
 
+void CudaStream::before_use(const void* data, std::size_t bytes) {
+    if (deferred_ == nullptr) return;
+    const auto *first = static_cast<const std::byte*>(data), *y = reinterpret_cast<const std::byte*>(deferred_->sum.y);
+    if (std::less<>()(first, y + deferred_->sum.count * sizeof(float)) && std::less<>()(y, first + bytes))
+        finish_deferred();
+}
+
+void CudaStream::finish_deferred() {
+    if (const auto sum = take_deferred()) sum_chunks(*this, sum->sum);
+}
+
+void CudaStream::defer(std::unique_ptr<DeferredSum> sum) {
+    finish_deferred();
+    deferred_ = std::move(sum);
+}
+
 void CudaStream::synchronize() {
     check_not_recording("synchronize()");
+    finish_deferred();
     IndexFault fault{};
     BKD_CUDA(cudaMemcpyAsync(&fault, &state->fault, sizeof fault, cudaMemcpyDeviceToHost, queue), device);
     BKD_CUDA(cudaStreamSynchronize(queue), device);
@@ -70,6 +92,7 @@ void CudaStream::synchronize() {
 
 void CudaStream::upload(void* to, const void* host, std::size_t bytes) {
     check_not_recording("an upload");
+    finish_deferred();
     if (bytes == 0) return;
     if (bytes > slot_bytes) {
         BKD_CUDA(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, queue), device);
@@ -87,6 +110,7 @@ void CudaStream::upload(void* to, const void* host, std::size_t bytes) {
 
 void CudaStream::begin_recording() {
     check_not_recording("begin_recording()");
+    finish_deferred();
     reserve_ = pool.begin_reserve();
     // Relaxed: the pool may still ask the device for memory, which is no work of the queue.
     const cudaError_t status = cudaStreamBeginCapture(queue, cudaStreamCaptureModeRelaxed);
@@ -98,6 +122,7 @@ void CudaStream::begin_recording() {
 
 std::unique_ptr<Recording> CudaStream::end_recording() {
     BKD_CHECK(reserve_ != 0, "nothing is recorded on {}", device.str());
+    finish_deferred();
     pool.end_reserve();
     const std::uint32_t reserve = std::exchange(reserve_, 0);
     cudaGraph_t graph = nullptr;
@@ -109,6 +134,7 @@ std::unique_ptr<Recording> CudaStream::end_recording() {
 
 void CudaStream::abandon_recording() noexcept {
     if (reserve_ == 0) return;
+    deferred_.reset();
     pool.end_reserve();
     cudaGraph_t graph = nullptr;
     cudaStreamEndCapture(queue, &graph);

@@ -5,7 +5,7 @@
 // that meets one reads row 0 in its place, so that nothing outside a tensor is touched, and notes it in the stream's
 // IndexFault; the next synchronize() throws the LogicError that `reference` throws at once. Results since the last
 // synchronisation are void then. The check costs a comparison an index, and nothing a step.
-#include "kernels/stream.h"
+#include "kernels/cuda/chunk_sum.h"
 
 #include <cuda_runtime_api.h>
 
@@ -44,6 +44,12 @@ public:
     void begin_recording() override;
     std::unique_ptr<Recording> end_recording() override;
     void abandon_recording() noexcept override;
+    void before_use(const void* data, std::size_t bytes) override;
+    // The sum that is put off is done now; and by whoever takes it.
+    void finish_deferred();
+    std::unique_ptr<DeferredSum> take_deferred() { return std::move(deferred_); }
+    void defer(std::unique_ptr<DeferredSum> sum);
+
     // LogicError while recording: `what` waits for the device or hands it new numbers.
     void check_not_recording(const char* what);
 
@@ -58,6 +64,7 @@ public:
 private:
     static constexpr std::size_t slot_bytes = 16 << 10, slots = 64;
 
+    std::unique_ptr<DeferredSum> deferred_;
     Block state_block_;
     std::uint32_t reserve_ = 0;  // of the pool while recording
     std::byte* ring_ = nullptr;  // [slots, slot_bytes], pinned

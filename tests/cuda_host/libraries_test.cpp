@@ -5,6 +5,7 @@
 #include "kernels/cuda/host/runtime.h"
 #include "kernels/cuda/plan_table.h"
 #include "kernels/matmul.h"
+#include "tests/cuda_host/placed.h"
 #include "tests/engine/temporary_folder.h"
 
 #include <doctest/doctest.h>
@@ -15,32 +16,11 @@
 
 using namespace bkd;
 using namespace bkd::kernels;
+using bkd::test::Placed;
 
 namespace {
 
 constexpr int by_rule = 8, fastest = 10, fallback = 11, tf32 = 0;
-
-std::vector<float> noise(std::int64_t count) {
-    std::vector<float> numbers;
-    for (std::int64_t i = 0; i < count; ++i) numbers.push_back(std::sin(static_cast<float>(i * i + 1)));
-    return numbers;
-}
-
-// A tensor of f32 noise on a device.
-class Placed {
-public:
-    Placed(Backend& backend, Stream& stream, const Shape& shape)
-        : memory_(backend.pool(), static_cast<std::size_t>(shape.count()) * sizeof(float)),
-          view{memory_.as<void>(), shape, DType::f32, backend.device} {
-        backend.upload(stream, view, noise(shape.count()).data());
-    }
-
-private:
-    Scratch memory_;
-
-public:
-    const View view;
-};
 
 struct Outcome {
     std::vector<float> numbers;
@@ -58,10 +38,8 @@ struct Opened {
         simt::engines_run().clear();
         Convolution::On{backend->convolution(), *stream}.conv2d_forward(
             {.x = x.view, .w = w.view, .y = y.view, .geometry = geometry});
-        Outcome outcome{std::vector<float>(static_cast<std::size_t>(y.view.count())), {}};
-        backend->download(*stream, y.view, outcome.numbers.data());
-        outcome.engines = std::exchange(simt::engines_run(), {});
-        return outcome;
+        std::vector<float> numbers = test::downloaded(*backend, *stream, y.view);
+        return {std::move(numbers), std::exchange(simt::engines_run(), {})};
     }
 
     std::unique_ptr<Backend> backend;
@@ -77,9 +55,7 @@ std::vector<float> multiply(const BackendOptions& options) {
     const auto stream = backend->make_stream();
     const Placed a(*backend, *stream, {7, 40}), b(*backend, *stream, {40, 5}), out(*backend, *stream, {7, 5});
     Matmul::On{backend->matmul(), *stream}.gemm({.a = a.view, .b = b.view, .out = {out.view}});
-    std::vector<float> numbers(35);
-    backend->download(*stream, out.view, numbers.data());
-    return numbers;
+    return test::downloaded(*backend, *stream, out.view);
 }
 
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {

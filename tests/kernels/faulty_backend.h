@@ -134,7 +134,7 @@ private:
     }
     template <class Args>
     void read_scratch(Stream& stream, const Args& args) const {
-        const Scratch scratch(stream.pool, 256);
+        const Scratch scratch(stream, 256);
         if (std::byte* at = last(args); at != nullptr) {
             float x;
             std::memcpy(&x, at, 4);

@@ -24,6 +24,7 @@ def arguments():
     parser.add_argument("--ops", default="", help="patterns of ops, as check-ops --op takes them")
     parser.add_argument("--programs", default="", help="folder with bkd and libbkd_cuda.so")
     parser.add_argument("--seeds", default="1,2,3", help="paper: seeds, in this order")
+    parser.add_argument("--ratios", default="100,50,10", help="paper: ratios, in this order; the packed images are 100's alone")
     parser.add_argument("--methods", default="bkd,ce,kd,cb,mixup", help="paper: methods, in this order")
     parser.add_argument("--minutes", type=float, default=9.5, help="paper: ends within so many")
     parser.add_argument("--dtype", default="f32", help="paper: compute.dtype")

@@ -1,7 +1,7 @@
-"""gpu-check --paper: the paper's runs on CIFAR-10-LT, ratio 100, ResNet-32, 200 epochs, as many as the time allows.
+"""gpu-check --paper: the paper's runs on CIFAR-10-LT, ResNet-32, 200 epochs, as many as the time allows.
 
 Runs lie in build/gpu-paper and are resumed where a call before was cut; what is done is evaluated again and listed. One table row
-is one run: method, preset, seed, accuracy of the last epoch. OUT/runs.tar.gz takes home what is needed to go on elsewhere: laid
+is one run: ratio, method, preset, seed, accuracy of the last epoch. OUT/runs.tar.gz takes home what is needed to go on elsewhere: laid
 into .deps/ there, it is unpacked first.
 """
 import glob
@@ -13,7 +13,8 @@ import time
 from machine import Absent, Failed
 
 RUNS = "build/gpu-paper"
-PRESETS = {"bkd": ("paper", "code"), "mixup": ("paper",), "ce": ("code",), "kd": ("code",), "cb": ("code",)}
+# Where the presets give a method the same values (train/recipe_preset.cpp), one run is both.
+PRESETS = {"bkd": ("paper", "code"), "mixup": ("paper",), "ce": ("code",), "kd": ("paper", "code"), "cb": ("code",)}
 
 
 def is_done(folder):
@@ -25,18 +26,26 @@ def is_done(folder):
 
 
 def plan(options):
-    """Every method once before the second seed of any."""
+    """Every method of a ratio once before the next ratio, and all of them before the second seed of any."""
     for seed in options.seeds.split(","):
-        for method in options.methods.split(","):
-            for preset in PRESETS.get(method, ("code",)):
-                yield method, preset, seed
+        for ratio in options.ratios.split(","):
+            for method in options.methods.split(","):
+                for preset in PRESETS.get(method, ("code",)):
+                    yield ratio, method, preset, seed
 
 
-def command(machine, method, preset, seed, name, folder):
+def data_set(machine, ratio):
+    """The set that has the images of this ratio, None if they are not here."""
+    if glob.glob(f"{machine.data}/**/data_batch_5.bin*", recursive=True):
+        return "cifar10"
+    return "cifar10_lt100" if ratio == "100" else None
+
+
+def command(machine, ratio, method, preset, seed, name, folder):
     if os.path.isdir(folder):
         return machine.bkd("train", "--resume", folder, "--device", machine.device, "--progress", "none")
-    return machine.bkd("train", f"cifar10_lt_100_{method}", "data.name=cifar10_lt100", f"data.root={machine.data}",
-                       f"preset={preset}", "eval.every=20", f"compute.dtype={machine.options.dtype}",
+    return machine.bkd("train", f"cifar10_lt_{ratio}_{method}", f"data.name={data_set(machine, ratio)}",
+                       f"data.root={machine.data}", f"preset={preset}", "eval.every=20", f"compute.dtype={machine.options.dtype}",
                        f"run.dir={RUNS}", "--name", name, "--seed", seed, "--device", machine.device,
                        "--progress", "none")
 
@@ -108,17 +117,20 @@ def train_all(machine, found, table):
         return
     if machine.data is None:
         raise Absent("no packed CIFAR-10-LT in .deps/data: tools/device-pack.sh puts it there")
-    cut = []
-    for method, preset, seed in plan(machine.options):
-        name = f"{method}-{preset}-{machine.options.dtype}-s{seed}"
+    cut, without_data = [], set()
+    for ratio, method, preset, seed in plan(machine.options):
+        if data_set(machine, ratio) is None:
+            without_data.add(ratio)
+            continue
+        name = f"{ratio}-{method}-{preset}-{machine.options.dtype}-s{seed}"
         folder = f"{RUNS}/{name}"
-        row = {"method": method, "preset": preset, "seed": seed}
+        row = {"ratio": ratio, "method": method, "preset": preset, "seed": seed}
         if not is_done(folder):
             left = machine.deadline - time.monotonic()
             if left < 30:
                 cut.append(name)
                 continue
-            trained = machine.run(command(machine, method, preset, seed, name, folder), left - 15)
+            trained = machine.run(command(machine, ratio, method, preset, seed, name, folder), left - 15)
             row["seconds"] = trained.seconds
             if trained.is_late or trained.code in (130, 143):
                 cut.append(name)
@@ -132,3 +144,4 @@ def train_all(machine, found, table):
         with open(result, encoding="utf-8") as file:
             table.append({**row, **json.load(file)})
     found["cut or not begun"] = cut or "none"
+    found["ratios without images here"] = sorted(without_data) or "none"
