@@ -19,7 +19,8 @@ public:
     ~Tape() { clear(); }
     Tape(const Tape&) = delete;
 
-    // Called once for each leaf, as soon as no later rule can add to its gradient.
+    // Called once for each leaf, as soon as no later rule can add to its gradient; who reads it without an op of the same
+    // stream waits for the stream first.
     std::function<void(const Slot& leaf)> on_complete;
 
     // Notes that `y` was computed from `inputs`. Without an input that takes a gradient nothing is kept: below the

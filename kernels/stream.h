@@ -45,7 +45,8 @@ public:
     virtual void convert(const ConstView& x, const View& y);
 
     // Before an op touches memory: that of each argument, and its scratch. What an earlier op left to a later launch is
-    // done now if it lies there.
+    // done now if it lies there. Only this stream knows of it: memory that is given back is free for this stream at
+    // once, for another one after synchronize().
     virtual void before_use(const void* /*data*/, std::size_t /*bytes*/) {}
 
     // From begin_recording() to end_recording() ops are noted and not run. Whatever needs their results or hands them new
@@ -66,7 +67,12 @@ public:
 class Scratch {
 public:
     Scratch(Stream& stream, std::size_t bytes) : pool_(stream.pool), block_(pool_.take(bytes)) {
-        stream.before_use(block_.data, bytes);
+        try {
+            stream.before_use(block_.data, bytes);
+        } catch (...) {
+            pool_.give(block_);
+            throw;
+        }
     }
     ~Scratch() { pool_.give(block_); }
     Scratch(const Scratch&) = delete;

@@ -25,7 +25,9 @@ Widened::Widened(Stream& stream, const ViewArguments& arguments, bool reads_outp
         }
         copies_[i].owner = owner;
         if (owner != i) continue;
-        copies_[i].block = stream.pool.take(static_cast<std::size_t>(view.count()) * size_of(stream.widens_to()));
+        const std::size_t bytes = static_cast<std::size_t>(view.count()) * size_of(stream.widens_to());
+        copies_[i].block = stream.pool.take(bytes);
+        stream.before_use(copies_[i].block.data, bytes);
         if (is_read) stream.convert(view, (*this)[i]);
     }
 }

@@ -202,7 +202,7 @@ void Options::check_words() const {
 
 void MachineOptions::add_to(Options& options) {
     if (const char* from = std::getenv("BKD_DEVICE"); from != nullptr && *from != '\0') device = from;
-    options.value("--device", device, "cpu, cuda, cuda:N, reference, plan or auto");
+    options.value("--device", device, "cpu, cuda, cuda:N, reference or auto");
     options.value("--threads", threads, 0, 1024, "CPU threads; 0: as many as the affinity mask and the cgroup allow");
 }
 

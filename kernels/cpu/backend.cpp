@@ -33,7 +33,8 @@ constexpr const char* library = "";
 // What the clones of simd.h were chosen by.
 const char* instruction_set() {
 #if defined(__x86_64__) && !defined(BKD_NO_CLONES)
-    if (__builtin_cpu_supports("x86-64-v4")) return "avx512";
+    if (__builtin_cpu_supports("x86-64-v4"))
+        return __builtin_cpu_supports("avx512bf16") ? "avx512 with bf16" : "avx512";
     if (__builtin_cpu_supports("x86-64-v3")) return "avx2";
 #endif
 #if defined(__x86_64__)

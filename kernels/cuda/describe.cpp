@@ -1,6 +1,7 @@
 // What `bkd doctor` says of driver, libraries and devices, and what cuDNN knows of each device: the part that runs
 // inside the CUDA backend.
 #include "kernels/backend.h"
+#include "kernels/cuda/find.h"
 #include "kernels/cuda/graph.h"
 #include "kernels/machine.h"
 
@@ -14,7 +15,11 @@ namespace {
 std::string cuda_version(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 
 Fact driver_fact(int driver, int runtime) {
-    if (driver == 0) return {"cuda driver", "no NVIDIA driver is installed"};
+    if (driver == 0) {
+        if (!has_driver()) return {"cuda driver", "no NVIDIA driver is installed"};
+        return {"cuda driver", "there is one, but its libcuda.so.1 does not answer", Fact::State::fail,
+                "the driver's own libcuda.so.1 in the place of the one listed below"};
+    }
     Fact fact{"cuda driver",
               fmt::format("speaks CUDA {}, this build has CUDA {}", cuda_version(driver), cuda_version(runtime))};
     if (driver / 1000 < runtime / 1000)

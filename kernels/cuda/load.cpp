@@ -4,7 +4,12 @@
 #include "kernels/cuda/find.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <fmt/ranges.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 
 namespace bkd::kernels::cuda {
 namespace {
@@ -19,8 +24,23 @@ void* symbol(void* object, const char* name, const Device& device) {
     refuse(device, fmt::format("{} has no {}", object_name, name), dlerror(), "a fresh build of program and backend");
 }
 
+// Whether a file that begins as a shared object ends where its header says: one that was cut short would kill the
+// process once its missing pages are touched.
+bool is_cut_short(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    Elf64_Ehdr header{};
+    file.read(reinterpret_cast<char*>(&header), sizeof header);
+    if (!file || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return false;  // dlopen says what it is
+    std::error_code error;
+    const std::uintmax_t size = std::filesystem::file_size(path, error);
+    return !error && size < header.e_shoff + std::uintmax_t{header.e_shnum} * header.e_shentsize;
+}
+
 // The backend's shared object, open and of this build. Never closed: the code of every object made by it lies there.
 void* shared_object(const std::string& path, const Device& device) {
+    if (is_cut_short(path))
+        refuse(device, fmt::format("the CUDA backend {} is cut short", path), "it ends before its table of sections",
+               "a fresh copy of it");
     void* object = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (object == nullptr)
         refuse(device, fmt::format("cannot open the CUDA backend {}", path), dlerror(),
@@ -64,15 +84,15 @@ std::vector<std::string> device_properties() {
 // For `bkd doctor`: where the backend was looked for, and what it says itself. A machine without a driver lacks nothing.
 void describe(std::vector<Fact>& facts) {
     const std::string path = backend_path();
-    const auto trouble = [](std::string value, std::string remedy) {
-        return Fact{"cuda backend", std::move(value), has_driver() ? Fact::State::fail : Fact::State::ok,
-                    std::move(remedy)};
+    const auto trouble = [&](Fact::State without_driver, std::string value, std::string remedy) {
+        facts.push_back(
+            {"cuda backend", std::move(value), has_driver() ? Fact::State::fail : without_driver, std::move(remedy)});
+        facts.push_back(
+            {"cuda driver", has_driver() ? "an NVIDIA driver is at work" : "no NVIDIA driver is installed"});
     };
-    if (path.empty()) {
-        facts.push_back(trouble(fmt::format("none: neither {} exists", fmt::join(backend_paths(), " nor ")),
-                                "a build with WITH_CUDA=ON, or --device cpu"));
-        return;
-    }
+    if (path.empty())
+        return trouble(Fact::State::ok, fmt::format("none: neither {} exists", fmt::join(backend_paths(), " nor ")),
+                       "a build with WITH_CUDA=ON, or --device cpu");
     const Device device{DeviceKind::cuda, 0};
     try {
         void* object = shared_object(path, device);
@@ -80,7 +100,7 @@ void describe(std::vector<Fact>& facts) {
         facts.push_back({"cuda backend", path});
         ask(facts);
     } catch (const InputError& error) {
-        facts.push_back(trouble(fmt::format("{}: {}", error.parts().what, error.parts().why), error.parts().try_));
+        trouble(Fact::State::warn, fmt::format("{}: {}", error.parts().what, error.parts().why), error.parts().try_);
     }
 }
 

@@ -4,13 +4,22 @@
 
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 namespace bkd::kernels::cuda {
 
 PlanTable PlanTable::read(const std::string& path) {
     PlanTable table;
+    std::error_code status;
+    if (!std::filesystem::exists(path, status) && !status) return table;
     std::ifstream file(path);
+    if (status || !std::filesystem::is_regular_file(path) || !file)
+        throw InputError({.id = 502,
+                          .what = "the table of cuDNN's engines cannot be read",
+                          .at = path,
+                          .why = "it decides which engines run, and so every bit of the results",
+                          .try_ = "a file that can be read, or none"});
     int number = 0;
     for (std::string line; std::getline(file, line);) {
         ++number;
@@ -28,7 +37,14 @@ PlanTable PlanTable::read(const std::string& path) {
                               .at = path,
                               .why = "a line is a convolution, \": \", and a place in cuDNN's ranking",
                               .try_ = "remove the file; bkd bench step --device cuda --tune FILE writes a new one"});
-        table.add(line.substr(0, colon), rank);
+        const std::string key = line.substr(0, colon);
+        if (table.find(key))
+            throw InputError({.id = 404,
+                              .what = fmt::format("line {} chooses a second engine for one convolution", number),
+                              .at = path,
+                              .why = printable(key),
+                              .try_ = "one line a convolution"});
+        table.add(key, rank);
     }
     return table;
 }

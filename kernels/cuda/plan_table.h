@@ -13,7 +13,8 @@ namespace bkd::kernels::cuda {
 
 class PlanTable {
 public:
-    // A file that is not there is an empty table; InputError E0404 for a line that is no choice.
+    // A file that is not there is an empty table; InputError E0404 for a line that is no choice or a second one for its
+    // convolution, E0502 for what cannot be read.
     static PlanTable read(const std::string& path);
 
     // Place in the ranking; none if the table does not know.

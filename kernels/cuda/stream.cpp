@@ -48,9 +48,11 @@ CudaStream::CudaStream(Device d, Pool& p, Libraries& l)
 }
 
 CudaStream::~CudaStream() {
-    deferred_.reset();
     if (queue != nullptr) {
         abandon_recording();
+        try {
+            finish_deferred();
+        } catch (const InputError&) {}  // the device is lost, and with it the gradient
         cudaStreamSynchronize(queue);
         cudaStreamDestroy(queue);
     }
@@ -86,8 +88,10 @@ void CudaStream::synchronize() {
     constexpr const char* names[] = {"label", "partner label", "partner",        "index",
                                      "token", "offset",        "maximum's index"};
     BKD_CUDA(cudaMemsetAsync(&state->fault, 0, sizeof fault, queue), device);
-    throw LogicError(fmt::format("{} {} at {} is not in 0..{}", names[static_cast<std::size_t>(fault.what)],
-                                 fault.value, fault.position, fault.limit - 1));
+    const auto what = static_cast<std::size_t>(fault.what);
+    BKD_CHECK(what < std::size(names), "{}: the words of a stream in device memory were overwritten", device.str());
+    throw LogicError(
+        fmt::format("{} {} at {} is not in 0..{}", names[what], fault.value, fault.position, fault.limit - 1));
 }
 
 void CudaStream::upload(void* to, const void* host, std::size_t bytes) {

@@ -15,7 +15,9 @@ namespace {
 using kernels::Convolution, kernels::Elementwise;
 
 struct Layers {
-    const std::unique_ptr<Backend> backend = open_backend({DeviceKind::cuda, 0});
+    explicit Layers(bool tf32 = false) : backend(open_backend({DeviceKind::cuda, 0}, {.tf32 = tf32})) {}
+
+    const std::unique_ptr<Backend> backend;
     const std::unique_ptr<Stream> stream = backend->make_stream();
     const Placed x{*backend, *stream, {2, 6, 5, 16}}, w{*backend, *stream, {24, 3, 3, 16}},
         dy{*backend, *stream, {2, 6, 5, 24}}, first{*backend, *stream, {24, 3, 3, 16}},
@@ -44,7 +46,10 @@ struct Layers {
 }
 
 TEST_CASE("weight gradients of two layers are two launches, and a third when one is read") {
-    const Layers on;
+    bool tf32 = false;
+    SUBCASE("strict f32") {}
+    SUBCASE("TF32") { tf32 = true; }
+    const Layers on(tf32);
     const std::vector<float> right = on.right();
     CHECK(right != on.before);
     on.fill(on.first.view, 7);
@@ -72,6 +77,7 @@ TEST_CASE("an op that reads, writes or adds to a gradient finds it summed up") {
 
     on.weight_gradient(on.second.view);
     on.weight_gradient(Out(on.second.view, true));
+    on.weight_gradient(on.first.view);  // carries the sum that is added
     CHECK(on.numbers(on.second) == doubled);
 
     // A part of it.
@@ -136,11 +142,17 @@ TEST_CASE("a recording holds the whole of every gradient in it, and nothing of t
     CHECK(simt::tally().faults.empty());
 }
 
-TEST_CASE("a stream may end with a sum put off") {
+TEST_CASE("a stream that ends does what it put off before") {
+    const Layers on;
+    const std::vector<float> right = on.right();
+    on.fill(on.first.view, 7);
+    on.stream->synchronize();
     {
-        const Layers on;
-        on.weight_gradient(on.first.view);
+        const std::unique_ptr<Stream> other = on.backend->make_stream();
+        Convolution::On{on.backend->convolution(), *other}.conv2d_backward(
+            {.x = on.x.view, .w = on.w.view, .dy = on.dy.view, .dw = on.first.view, .geometry = {.padding = {1, 1}}});
     }
+    CHECK(on.numbers(on.first) == right);
     CHECK(simt::tally().faults.empty());
 }
 

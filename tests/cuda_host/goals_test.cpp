@@ -1,5 +1,6 @@
 // What can be counted of a fast step without a device: ResNet-32 on batches of 128, by what is noted in a recording and
-// by what ops are told to the plan backend.
+// by what ops are told to the plan backend: their tensors, and what a second launch of an op reads again. What a kernel
+// leaves for its own last sum, mostly partial weight gradients, is not among it (docs/cuda.md).
 #include "kernels/cuda/host/runtime.h"
 #include "tests/train/toy.h"
 #include "tools/bench/training_step.h"

@@ -42,6 +42,19 @@ TEST_CASE("a line that is no choice of an engine is refused with the file's name
     }
 }
 
+TEST_CASE("a table that chooses twice or cannot be read is refused: it decides bits") {
+    const bkd_test::TemporaryFolder folder;
+    folder.write("plans.txt", "forward: 3\ndata: 1\nforward: 3\n");
+    try {
+        PlanTable::read((folder / "plans.txt").string());
+        FAIL("accepted");
+    } catch (const bkd::InputError& error) {
+        CHECK(error.id() == "E0404");
+        CHECK(error.parts().what.find("line 3 chooses a second engine") != std::string::npos);
+    }
+    CHECK(bkd_test::id_of([&] { PlanTable::read(folder.path().string()); }) == "E0502");
+}
+
 TEST_CASE("a table that is not there is empty; one that cannot be written is E0601") {
     const bkd_test::TemporaryFolder folder;
     CHECK(PlanTable::read((folder / "none.txt").string()).size() == 0);

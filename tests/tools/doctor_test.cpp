@@ -82,6 +82,18 @@ TEST_CASE("doctor --cuda-properties refuses as any use of a device does where th
     CHECK(contains(said.err, "error[E080"));
 }
 
+TEST_CASE("a backend that was cut short is refused, not mapped") {
+    const std::string whole = (std::filesystem::path(BKD_PROGRAM).parent_path() / "libbkd_cuda.so").string();
+    if (!std::filesystem::exists(whole)) return;
+    Alone alone;
+    alone.write("libbkd_cuda.so", text_of_file(whole).substr(0, 1 << 20));
+    const Said said = alone.doctor("");
+    CHECK(said.code == (std::filesystem::exists("/dev/nvidiactl") ? 1 : 0));
+    CHECK(contains(said.out, "libbkd_cuda.so is cut short: it ends before its table of sections"));
+    CHECK(contains(said.out, "try: a fresh copy of it"));
+    CHECK(contains(said.out, "cuda driver"));
+}
+
 TEST_CASE("a run on the CPU opens no library of CUDA, whether the backend is there or not") {
     const bkd_test::TemporaryFolder folder;
     for (const char* words : {"help", "bench step --device cpu --network resnet8 --batch 4 --size 8 --steps 1"}) {
