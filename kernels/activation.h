@@ -1,5 +1,5 @@
 #pragma once
-// Activations. Bodies: reference/ cpu/ activation.cpp   Cases: cases/activation.cpp
+// Activations. Bodies: reference/ cpu/ cuda/ activation   Cases: cases/activation.cpp
 //
 //   Precision    softmax and its sums in f32: z / T first, then the maximum subtracted. A NaN makes its row NaN.
 //   Aliasing     relu: y may be x, dx may be dy. add_relu: y may be a or b. Softmax: none.

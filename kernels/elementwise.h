@@ -1,5 +1,5 @@
 #pragma once
-// Element by element, and copies of parts. Bodies: reference/ cpu/ elementwise.cpp   Cases: cases/elementwise.cpp
+// Element by element, and copies of parts. Bodies: reference/ cpu/ cuda/ elementwise   Cases: cases/elementwise.cpp
 //
 //   Many are each other's gradients: that of add is scale by 1, of multiply multiply, of slice_copy slice_scatter.
 //   Precision    one rounding an operation.     Aliasing  the output may be an input of its own shape and dtype.

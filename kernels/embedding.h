@@ -1,5 +1,5 @@
 #pragma once
-// Rows of a table by token. Bodies: reference/ cpu/ embedding.cpp   Cases: cases/embedding.cpp
+// Rows of a table by token. Bodies: reference/ cpu/ cuda/ embedding   Cases: cases/embedding.cpp
 //
 //   b texts, l tokens, v rows of d numbers. Tokens must lie in 0..v-1: LogicError otherwise.
 //   Same bits    for any number of threads: the gradients of one row are added in the order of the tokens.

@@ -1,5 +1,5 @@
 #pragma once
-// From stored bytes to a batch. Bodies: reference/ cpu/ image.cpp   Cases: cases/image.cpp
+// From stored bytes to a batch. Bodies: reference/ cpu/ cuda/ image   Cases: cases/image.cpp
 //
 //   s images in the set, n in the batch, h x w pixels, c channels; oh x ow after the crop.
 //   Geometry is integer and exact; one rounding an operation after it. mix_lambda is memory: it changes each step.

@@ -1,5 +1,6 @@
 #pragma once
-// Losses, each with its gradient in one pass over the logits. Bodies: reference/ cpu/ loss.cpp   Cases: cases/loss.cpp
+// Losses, each with its gradient in one pass over the logits. Bodies: reference/ cpu/ cuda/ loss, cuda/distillation.cu
+// Cases: cases/loss.cpp
 //
 //   n samples, c classes. p(z) = softmax(z); every logarithm is natural and taken of a log-softmax, never of a
 //   probability. dz is the gradient for an upstream gradient of 1 (scale_rows brings in any other); empty: not wanted.

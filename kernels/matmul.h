@@ -1,5 +1,5 @@
 #pragma once
-// Products of matrices and the cosine classifier. Bodies: reference/ cpu/ matmul.cpp   Cases: cases/matmul.cpp
+// Products of matrices and the cosine classifier. Bodies: reference/ cpu/ cuda/ matmul   Cases: cases/matmul.cpp
 //
 //   Precision    products and sums in f32 whatever the storage; norms and their quotients in f32, after the product.
 //   Aliasing     none.

@@ -1,12 +1,13 @@
 #pragma once
-// Batch normalisation, alone or fused with a residual addition and ReLU. Bodies: reference/ cpu/ normalization.cpp
+// Batch normalisation, alone or fused with a residual addition and ReLU. Bodies: reference/ cpu/ cuda/ normalization
 // Cases: cases/normalization.cpp
 //
 //   c channels innermost; m = count / c values stand behind one channel's statistics.
-//   Precision    statistics and sums are f32 whatever x is, in two passes: mean first, then squared distances.
-//                One pass (E[x^2] - E[x]^2) loses every digit once |mean| is 1000 times the deviation.
+//   Precision    statistics and sums in f32 or wider whatever x is. Squares are taken of distances, from the mean, from
+//                that of a part of the rows or from one of the channel's values, never of x itself: E[x^2] - E[x]^2
+//                loses every digit once |mean| is 1000 times the deviation. Not promised: how often x is read for them.
 //   Variance     1/m where x is normalised, 1/(m-1) in the running estimate (PyTorch's convention).
-//   Same bits    for any number of threads: partial sums over fixed tiles, added in tile order.
+//   Same bits    for any number of threads: partial sums over tiles that the shape alone gives, added in a fixed order.
 //   Aliasing     y may be x or residual; dx may be dy. Everything else apart.
 #include "kernels/family.h"
 

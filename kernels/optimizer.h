@@ -1,5 +1,5 @@
 #pragma once
-// Optimizers over one flat block of parameters. Bodies: reference/ cpu/ optimizer.cpp   Cases: cases/optimizer.cpp
+// Optimizers over one flat block of parameters. Bodies: reference/ cpu/ cuda/ optimizer   Cases: cases/optimizer.cpp
 #include "kernels/family.h"
 
 namespace bkd::kernels {
@@ -11,7 +11,7 @@ struct ParameterGroup {
 };
 
 // d = g + weight_decay p;  v = momentum v + d;  p -= lr (nesterov ? d + momentum v : v); without momentum p -= lr d.
-// PyTorch's convention with dampening 0; a first step is v = 0.      All groups in one launch.
+// PyTorch's convention with dampening 0; a first step is v = 0.      On CUDA one launch for up to 64 groups.
 struct SgdStep {
     static constexpr bool takes_any_dtype = true;
     ConstView grad;           // [n] f32

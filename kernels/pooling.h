@@ -1,6 +1,6 @@
 #pragma once
-// Pooling over images, NHWC, and the parameter-free shortcut of the CIFAR ResNets. Bodies: reference/ cpu/ pooling.cpp
-// Cases: cases/pooling.cpp
+// Pooling over images, NHWC, and the parameter-free shortcut of the CIFAR ResNets.
+// Bodies: reference/ cpu/ cuda/ pooling   Cases: cases/pooling.cpp
 //
 //   n images, h x w pixels, c channels; p x q pixels out: p = (h + 2 padding_h - kernel_h) / stride_h + 1, whole part
 //   Precision    sums in f32; maxima are copies.     Aliasing  none.

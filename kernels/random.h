@@ -1,6 +1,6 @@
 #pragma once
 // Random numbers by Philox4x32-10 (kernels/philox.h) and what dropout does with them.
-// Bodies: reference/ cpu/ random.cpp   Cases: cases/random.cpp
+// Bodies: reference/ cpu/ cuda/ random   Cases: cases/random.cpp
 //
 //   Element i of a tensor takes word i % 4 of philox({i / 4, high bits of i / 4, position[0], position[1]}, key): the
 //   same bits on every backend. `position` is memory, not a value: it changes from step to step (engine: epoch and

@@ -1,5 +1,5 @@
 #pragma once
-// Sums over axes and their opposite. Bodies: reference/ cpu/ reduction.cpp   Cases: cases/reduction.cpp
+// Sums over axes and their opposite. Bodies: reference/ cpu/ cuda/ reduction   Cases: cases/reduction.cpp
 //
 //   Precision    sums in f32, over fixed tiles added in tile order: the same bits for any number of threads.
 //   Aliasing     none. Any extent may be 0: an empty sum is 0.

@@ -1,5 +1,5 @@
 #pragma once
-// Texts as sequences. Bodies: reference/ cpu/ sequence.cpp   Cases: cases/sequence.cpp
+// Texts as sequences. Bodies: reference/ cpu/ cuda/ sequence   Cases: cases/sequence.cpp
 // A convolution over time is conv2d of width 1: [b, l, d] is the image [b, l, 1, d].
 #include "kernels/family.h"
 

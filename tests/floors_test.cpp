@@ -1,4 +1,5 @@
-// Who may include whom, as docs/architecture.md draws it: an include goes down, never up or sideways.
+// Who may include whom, as docs/architecture.md draws it: an include goes down, never up or sideways. And what else is
+// read off the sources: their length, and what stands above a CUDA kernel.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -114,4 +115,35 @@ TEST_CASE("no own source file is longer than 500 lines") {
             CAPTURE(file);
             CHECK(lines <= 500);
         }
+}
+
+TEST_CASE("every CUDA kernel has its formula, shapes, thread mapping and bytes in the comment directly above it") {
+    int kernels = 0;
+    for (const fs::directory_entry& entry : fs::directory_iterator(fs::path(BKD_SOURCE_DIR) / "kernels/cuda")) {
+        const fs::path extension = entry.path().extension();
+        if (extension != ".cu" && extension != ".cuh") continue;
+        const std::string file = entry.path().filename().string();
+        std::ifstream in(entry.path());
+        std::string comment;  // that stands directly above `line`
+        int number = 0;
+        for (std::string line; std::getline(in, line);) {
+            ++number;
+            if (line.starts_with("//")) {
+                comment += line + "\n";
+                continue;
+            }
+            if (line.find("__global__") != std::string::npos) {
+                ++kernels;
+                CAPTURE(file);
+                CAPTURE(number);
+                for (const std::string word : {"Formula", "Shapes", "Mapping", "Bytes"}) {
+                    CAPTURE(word);
+                    CHECK(comment.find("// " + word + std::string(10 - word.size(), ' ')) != std::string::npos);
+                }
+            }
+            const bool belongs_to_next = line.starts_with("template") || line.starts_with("__launch_bounds__");
+            if (!belongs_to_next) comment.clear();
+        }
+    }
+    CHECK(kernels > 50);
 }

@@ -19,7 +19,9 @@ struct AddRelu {
 };
 
 // Formula   da = db = dy, 0 where y <= 0, each = or +=; times `share`, 2 where one memory is both
-// Mapping   a thread a vector; one pass for both gradients: reads dy, y, writes da, db
+// Shapes    dy, y, da, db [count] f32 bf16; da or db null: not wanted
+// Mapping   a thread a vector, those behind the last whole one an element; both gradients in one pass
+// Bytes     dy, y once; da, db written, and read if added to
 template <int width, class T>
 __global__ void __launch_bounds__(256) add_relu_backward_kernel(const T* dy, const T* y, T* da, T* db, bool add_a,
                                                                 bool add_b, float share, std::int64_t count) {
@@ -65,7 +67,8 @@ __global__ void __launch_bounds__(256) softmax_kernel(const T* x, Y* y, std::int
 
 // Formula   softmax: dx = y (dy - sum_c dy y) / T          log-softmax: dx = (dy - exp(y) sum_c dy) / T    [+ dx]
 // Shapes    dy, y, dx [n, c] f32 bf16, y also f32 beside bf16
-// Mapping   as the forward; dy, y are read twice, the second time from the first cache
+// Mapping   as the forward; a row of dy and y is read twice, the second time from the first cache
+// Bytes     dy, y once; dx written, and read if added to
 template <bool is_log, int threads, class T, class Y>
 __global__ void __launch_bounds__(256)
     softmax_backward_kernel(const T* dy, const Y* y, T* dx, std::int64_t rows, int c, float temperature, bool add) {

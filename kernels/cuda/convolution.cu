@@ -36,7 +36,10 @@ struct Geometry {
 };
 
 // Formula   y[n,p,q,k] = b[k] + sum_{r,s,c} x[n, p sh - ph + r, q sw - pw + s, group c] w[k,r,s,c]
+// Shapes    x [n, h, w, c], w [k, r, s, c / groups], y [n, p, q, k] f32 bf16; b [k] f32 or null
 // Mapping   a thread an element of y
+// Bytes     r s c / groups numbers of x and as many of w an element of y, without taps in the padding: from the caches
+//           where neighbours have read them; y written
 template <class T>
 __global__ void __launch_bounds__(256)
     direct_forward(const T* x, const T* filter, const float* bias, T* y, Geometry g) {
@@ -57,7 +60,10 @@ __global__ void __launch_bounds__(256)
 }
 
 // Formula   dx[n,h,w,c] = sum over the (p, q, k, r, s) that read x[n,h,w,c] of dy[n,p,q,k] w[k,r,s,c] [+ dx]
+// Shapes    dy [n, p, q, k], w [k, r, s, c / groups], dx [n, h, w, c] f32 bf16
 // Mapping   a thread an element of dx
+// Bytes     k / groups numbers of dy and as many of w for every (p, q, r, s) of an element of dx, r s / (sh sw) of them
+//           away from edges: from the caches where neighbours have read them; dx written, and read if added to
 template <class T>
 __global__ void __launch_bounds__(256) direct_data(const T* dy, const T* filter, T* dx, Geometry g, bool accumulate) {
     const std::int64_t at = global_thread();
@@ -80,7 +86,10 @@ __global__ void __launch_bounds__(256) direct_data(const T* dy, const T* filter,
 }
 
 // Formula   dw[k,r,s,c] = sum_{n,p,q} dy[n,p,q,k] x[n, p sh - ph + r, q sw - pw + s, c] [+ dw]
+// Shapes    x [n, h, w, c], dy [n, p, q, k] f32 bf16; dw [k, r, s, c / groups] f32
 // Mapping   a warp an element of dw, its lanes output pixels
+// Bytes     n p q numbers of dy and as many of x an element of dw, without pixels whose tap is in the padding, k and c
+//           numbers apart: from the caches where other warps have read their lines; dw written, and read if added to
 template <class T>
 __global__ void __launch_bounds__(256) direct_weight(const T* x, const T* dy, float* dw, Geometry g, bool accumulate) {
     const std::int64_t at = global_thread() / warp_size;

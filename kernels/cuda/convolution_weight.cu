@@ -1,9 +1,9 @@
 // Weight gradients of 3 x 3 convolutions on a device: dw = sum over output pixels of dy^T x, a matrix product of few
 // rows and columns and a very long sum. Contract: kernels/convolution.h.
 //
-// A block takes 16 input channels, up to 64 output channels, all 9 taps, and a share of the output rows: so dy and x
-// are read about once, and a value in shared memory serves 9 x 16 products. Its partial sums go to memory; a later
-// launch adds the shares in a fixed order.
+// A block takes 16 input channels, up to 64 output channels, all 9 taps, and a share of the output rows: x is read once
+// for every 64 output channels, and dy once for every 16 input channels; a value of dy in shared memory serves 9 x 16
+// products. Its partial sums go to memory; a later launch adds the shares in a fixed order.
 #include "kernels/cuda/convolution_weight.h"
 
 #include "kernels/cuda/reduce.cuh"
@@ -40,7 +40,9 @@ __device__ int smaller(int a, int b) { return a < b ? a : b; }
 // Mapping   blockIdx.x: 16 input channels and `outs` tiles of output channels; blockIdx.y: chunk. A warp: one tile of
 //           output channels, every (warps / outs)-th step of a strip. Blocks behind the chunks add up `earlier`, the
 //           chunks of another layer's gradient
-// Bytes     x times output channels / (16 outs), dy times input channels / 16, from the second cache but for the first
+// Bytes     x once for every 16 outs output channels, rows and columns that two bands or strips share once more; dy
+//           once for every 16 input channels; all but the first from the second cache where it holds them. partial
+//           written once; that of `earlier` read once, its y written, and read if added to
 template <class Math, class T, int outs, int pixels, int stride, int access>
 __global__ void __launch_bounds__(block_threads)
     weight_tiles(Strips g, int in_tiles, const T* x, const T* dy, float* partial, ChunkSum<float> earlier) {

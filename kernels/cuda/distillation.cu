@@ -51,9 +51,12 @@ struct TeacherSide {
 
 // Formula   loss = ce_weight ce + kd_weight kl;  ce = mean -sum t log p(z);  kl = T^2 / n sum q (log a - log p(z / T))
 //           dz = ce_weight (p(z) sum t - t) / n + kd_weight T / n (p(z / T) sum q - q)
-// Shapes    z, teacher, dz [n, c] f32 bf16; loss, ce, kl [1], kl_per_class [c], log_omega [c] f32
+// Shapes    z, teacher, dz [n, c] f32 bf16; loss, ce, kl [1], kl_per_class, log_omega [c] f32; dense targets and terms
+//           [n, c] f32
 // Mapping   a team a row, see row_loss.cuh; the maximum of z / T is that of z over T, exactly
-// Bytes     z, teacher once, dz written; six exponentials an element
+// Bytes     z, teacher and dense targets once, again from the first cache; dz written. For kl_per_class terms written,
+//           and all of them read by the last block. Exponentials an element: six without omega and for eq8 in the log
+//           domain, seven for eq6 and eq7 there, nine for products with omega; two fewer without dz
 // Source    Zhang et al., "Balanced knowledge distillation for long-tailed learning", Eq. 5 to 8
 template <int threads, class T>
 __global__ void __launch_bounds__(2 * loss_threads, 2)

@@ -21,6 +21,9 @@ void map_one(Stream& stream, const ConstView& x, const Out& y, const F& f) {
 }
 
 // Formula   y[index] = x
+// Shapes    x [1], y [n] f32; index [1] i32
+// Mapping   one thread
+// Bytes     x and index read, one element of y written: 12
 __global__ void __launch_bounds__(warp_size)
     put_kernel(const float* x, const std::int32_t* index, float* y, std::int64_t n, StreamState* state) {
     if (threadIdx.x == 0 && n > 0) y[checked_index(state, Indexed::index, index[0], n, 0)] = x[0];
@@ -29,6 +32,7 @@ __global__ void __launch_bounds__(warp_size)
 // Formula   y[n, i] = factor[n or 0] x[n, i] [+ y]         is_bias: y[n, i] = x[n, i] + factor[i]
 // Shapes    x, y [n, row] f32 bf16; factor [1], [n] or [row] f32
 // Mapping   a thread a vector of a row; one multiplication finds the row
+// Bytes     x once; y written, and read if added to; factor from the cache after the first
 template <bool is_bias, int width, class T>
 __global__ void __launch_bounds__(256) with_rows(const T* x, const float* factor, int factor_step, T* y, Divider row,
                                                  std::int64_t vectors, bool accumulate) {
@@ -67,7 +71,9 @@ void launch_with_rows(Stream& stream, const ConstView& x, const ConstView& facto
 }
 
 // Formula   y = value in y's dtype
-// Bytes     written only
+// Shapes    y [count] u8 i32 i64 f32 bf16
+// Mapping   a thread a vector of 16 bytes, those behind the last whole one an element
+// Bytes     y written, nothing read
 template <int width, class T>
 __global__ void __launch_bounds__(256) fill_kernel(T* y, T value, std::int64_t count) {
     const std::int64_t at = global_thread(), vectors = count / width;
@@ -104,7 +110,10 @@ __device__ To convert(From x) {
 }
 
 // Formula   y = x in y's dtype
-// Mapping   a thread four elements: 4 to 32 bytes an access, 16 where f32 is read or written
+// Shapes    x, y [count], each of u8 i32 i64 f32 bf16
+// Mapping   a thread four elements, two where one side is i64: 2 to 16 bytes an access; those behind the last whole
+//           vector an element
+// Bytes     x once, y written
 template <int width, class To, class From>
 __global__ void __launch_bounds__(256) cast_kernel(const From* x, To* y, std::int64_t count) {
     const std::int64_t at = global_thread(), vectors = count / width;
@@ -146,6 +155,7 @@ void with_element(DType dtype, F&& f) {
 // Formula   part[o, j, i] = whole[o, offset + j, i]   (copy)      whole[o, offset + j, i] = part[o, j, i]   (scatter)
 // Shapes    whole [outer, axis, inner], part [outer, extent, inner]; every row of extent * inner elements is contiguous
 // Mapping   a thread a vector of the part
+// Bytes     the part read once and written once, and read in y if added to; the rest of the whole is not touched
 template <bool is_scatter, int width, class T>
 __global__ void __launch_bounds__(256) slice_kernel(const T* x, T* y, Divider part_row, std::int64_t whole_row,
                                                     std::int64_t start, std::int64_t vectors, bool accumulate) {

@@ -27,7 +27,8 @@ __global__ void __launch_bounds__(256)
 // Mapping   a warp a word and 128 columns, four a lane. It looks at 32 tokens at a time, votes which are its own, and
 //           adds their rows one after another: no atomics, the same bits every time, no sorting. by_token: a warp a
 //           token instead, which leaves where the word has come earlier: for batches that hold few of many words
-// Bytes     dw written, dy read once; tokens are read min(v, count) times, from the cache
+// Bytes     dw written, and read if added to or by_token; dy read once; tokens are read up to min(v, count) times for
+//           every 128 columns, from the cache
 template <bool by_token, class T>
 __global__ void __launch_bounds__(256)
     gather_gradients(const std::int32_t* tokens, const T* dy, float* dw, std::int64_t count, std::int64_t vocabulary,

@@ -96,6 +96,7 @@ struct ImageRows {
 // Mapping   blockIdx.y the image, a thread `width` neighbouring elements of it: the geometry is integer arithmetic in
 //           registers, bytes of neighbours come from the same line of the first cache
 // Bytes     3 KB read (6 with a partner) and 12 KB of f32 written for an image of 32 x 32 x 3
+// Source    Zhang et al., "mixup: Beyond empirical risk minimization", ICLR 2018
 template <int width, class T>
 __global__ void __launch_bounds__(256, 4)
     load_kernel(Source source, ImageRows rows, const std::int32_t* partner, const float* mix_lambda, int lambda_step,
@@ -123,8 +124,10 @@ __global__ void __launch_bounds__(256, 4)
     }
 }
 
-// Formula   y_n = crop of x_n, as bytes
+// Formula   y_n = crop of x_n, mirrored if flip_n, as bytes; 0 in the padding
+// Shapes    x [n, h, w, c], y [n, oh, ow, c], flip [n] u8; offset [n, 2] i32
 // Mapping   as load_kernel, a thread an element
+// Bytes     what the crops hold of x once, y written; offset and flip from the cache after the first thread of an image
 __global__ void __launch_bounds__(256, 4)
     crop_kernel(Source source, ImageRows rows, std::uint8_t* y, std::int64_t samples, int elements) {
     const int at = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
@@ -138,6 +141,7 @@ __global__ void __launch_bounds__(256, 4)
 // Shapes    x, y [n, row] f32 bf16
 // Mapping   a thread a vector of y
 // Bytes     y written, x read once for n and once for its partner
+// Source    as load_kernel
 template <int width, class T>
 __global__ void __launch_bounds__(256)
     mixup_kernel(const T* x, const std::int32_t* partner, const float* mix_lambda, int lambda_step, T* y, Divider row,
@@ -156,7 +160,11 @@ __global__ void __launch_bounds__(256)
 }
 
 // Formula   target_n = lambda e_labels[n] + (1 - lambda) e_labels[partner[n]]
-// Mapping   a thread an element of target [n, classes]
+// Shapes    labels, partner [n] i32; lambda [1] or [n], target [n, classes] f32
+// Mapping   a thread an element of target
+// Bytes     target written; partner, lambda and two labels are read for each of its elements, from the cache after the
+//           first of a row
+// Source    as load_kernel
 __global__ void __launch_bounds__(256)
     mix_targets_kernel(const std::int32_t* labels, const std::int32_t* partner, const float* mix_lambda,
                        int lambda_step, float* target, Divider row, std::int64_t samples, std::int64_t classes,

@@ -30,7 +30,8 @@ struct CrossEntropyOptions {
 // Formula   l_n = -sum_i weight_i t_i log p(u)_i;  dz = scale (p(u) sum_i weight_i t_i - weight t) / divisor
 // Shapes    z, dz [n, c] f32 bf16; loss [1], or [n] without reduction
 // Mapping   a team a row, see row_loss.cuh
-// Bytes     z once, dz written
+// Bytes     z and dense targets once, again from the first cache; dz written
+// Source    Zhang et al., "Balanced knowledge distillation for long-tailed learning", Eq. 1 and 3
 template <int threads, class T>
 __global__ void __launch_bounds__(2 * loss_threads)
     cross_entropy_kernel(const T* z, TargetReader targets, CrossEntropyOptions options, T* dz, double* partial,
@@ -70,7 +71,10 @@ __global__ void __launch_bounds__(2 * loss_threads)
     if (threadIdx.x == 0) loss[0] = static_cast<float>(total.of[0] / static_cast<double>(divisor));
 }
 
-// divisor = sum_n weight_label(n); one block, a fixed tree
+// Formula   divisor = sum_n weight[labels[n]], of 1 without weight
+// Shapes    labels [n] i32; weight [c] or null, of_row [n], divisor [1] f32
+// Mapping   one block, a thread every 256th row; their f64 sums are added as a tree
+// Bytes     labels once, weight from the cache after the first; of_row written and read once
 __global__ void __launch_bounds__(256)
     label_weight_kernel(TargetReader targets, const float* weight, float* of_row, float* divisor, std::int64_t rows) {
     for (std::int64_t n = threadIdx.x; n < rows; n += blockDim.x)
@@ -86,6 +90,7 @@ __global__ void __launch_bounds__(256)
 // Mapping   a team a row. 1 - p_y is the sum over the other classes, divided: 1 minus a rounded p_y has no digits left
 //           where p_y is near 1
 // Bytes     z once, dz written
+// Source    Lin et al., "Focal loss for dense object detection", ICCV 2017
 template <int threads, class T>
 __global__ void __launch_bounds__(2 * loss_threads, 2)
     focal_kernel(const T* z, TargetReader targets, const float* weight, float gamma, T* dz, double* partial,

@@ -14,6 +14,7 @@ __device__ void map_vector(const F& f, bool accumulate, Y* y, const Vec<X, width
 }
 
 // Formula   y_i = f(x_i, ...) [+ y_i]
+// Shapes    y [count] f32 bf16, each x [count] f32 bf16 u8
 // Mapping   a thread a vector of 16 bytes; the threads after the last whole vector take one element each
 // Bytes     each operand once, y twice if added to. A full grid keeps 2048 threads x 16 bytes an operand in flight on a
 //           multiprocessor, above the 25 KB that 4.3 TB/s times 0.75 us come to: a thread need not hold several vectors

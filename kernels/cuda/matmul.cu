@@ -60,7 +60,9 @@ void own_product(Stream& stream, const A* a, bool transpose_a, const B* b, bool 
 }
 
 // Formula   norm[row] = max(|x_row|, 1e-12)
+// Shapes    x [rows, d] f32 bf16; norm [rows] f32
 // Mapping   a warp a row
+// Bytes     x once, norm written
 template <class T>
 __global__ void __launch_bounds__(256) row_norms(const T* x, float* norm, std::int64_t rows, std::int64_t d) {
     const std::int64_t row = global_thread() / warp_size;
@@ -75,7 +77,9 @@ __global__ void __launch_bounds__(256) row_norms(const T* x, float* norm, std::i
 }
 
 // Formula   y[n, o] = scale dot[n, o] / (x_norm[n] w_norm[o])
+// Shapes    dot [n, o], x_norm [n], w_norm [o] f32; y [n, o] f32 bf16
 // Mapping   a thread an element
+// Bytes     dot once, y written; norms from the cache after the first
 template <class T>
 __global__ void __launch_bounds__(256) cosine_quotients(const float* dot, const float* x_norm, const float* w_norm,
                                                         T* y, Divider row, std::int64_t count, float scale) {
@@ -85,8 +89,10 @@ __global__ void __launch_bounds__(256) cosine_quotients(const float* dot, const 
     y[at] = from_float<T>(scale * dot[at] / (x_norm[n] * w_norm[o]));
 }
 
-// Formula   along_row[n] = sum_o dy y;  over_w[n, o] = dy / w_norm[o], over_x[n, o] = dy / x_norm[n]
+// Formula   along[n] = sum_o dy y;  product[n, o] = dy y, over_w[n, o] = dy / w_norm[o], over_x[n, o] = dy / x_norm[n]
+// Shapes    dy, y [n, o] f32 bf16, y also f32 beside bf16; along, x_norm [n], w_norm [o], the other three [n, o] f32
 // Mapping   a warp a row of y
+// Bytes     dy, y once; product, over_w, over_x written; norms from the cache after the first
 template <class T, class Y>
 __global__ void __launch_bounds__(256)
     cosine_upstream(const T* dy, const Y* y, const float* x_norm, const float* w_norm, float* along, float* product,
@@ -107,7 +113,9 @@ __global__ void __launch_bounds__(256)
 }
 
 // Formula   dx[row, i] = (scale direction[row, i] - along[row] x[row, i] / norm[row]) / norm[row] [+ dx]
+// Shapes    direction [rows, d], along, norm [rows] f32; x, dx [rows, d] f32 bf16, dx also f32 beside bf16. dw likewise
 // Mapping   a thread an element
+// Bytes     direction, x once; dx written, and read if added to; along, norm from the cache after the first of a row
 template <class T, class Y>
 __global__ void __launch_bounds__(256)
     cosine_gradient(const float* direction, const float* along, const T* x, const float* norm, Y* dx, Divider row,

@@ -71,6 +71,11 @@ __device__ void join_moments(const ColumnGrid& grid, std::int64_t first, const f
     to.running_mean[c] += to.momentum * (mean - to.running_mean[c]);
     to.running_var[c] += to.momentum * (squared / (m - 1) - to.running_var[c]);
 }
+// Formula   mean, rstd, running_mean, running_var of all rows: join_moments
+// Shapes    means, squares [chunks, c] f32; each of Statistics [c] f32
+// Mapping   a block 32 channels, ChunkBlock
+// Bytes     squares once, means twice, the second time from the cache; mean, rstd written, the running two read and
+//           written where kept
 __global__ void __launch_bounds__(256, 4)
     join_moments_of(ColumnGrid grid, const float* means, const float* squares, Statistics to) {
     join_moments(grid, std::int64_t{blockIdx.x} * warp_size, means, squares, to);
@@ -79,7 +84,8 @@ __global__ void __launch_bounds__(256, 4)
 // Formula   partial mean[j, c] and squares[j, c] over the rows of chunk j; with `joiner`, the statistics of all
 // Shapes    x [rows, c] f32 bf16; means, squares [chunks, c] f32
 // Mapping   ColumnGrid, four rows in flight a thread
-// Bytes     x once
+// Bytes     x once; means, squares written, and with `joiner` read by the last block as by join_moments_of
+// Source    Chan, Golub and LeVeque 1979: see above
 template <int width, int access, class T>
 __global__ void __launch_bounds__(256)
     partial_moments(ColumnGrid grid, const T* x, float* means, float* squares, StreamState* joiner, Statistics to) {
@@ -131,6 +137,7 @@ __global__ void __launch_bounds__(256)
 // Shapes    x, residual, y [rows, c] f32 bf16; the four of a channel [c] f32, in registers
 // Mapping   ColumnGrid, two rows in flight a thread
 // Bytes     x, y and residual once
+// Source    Ioffe and Szegedy, "Batch normalization: accelerating deep network training", ICML 2015
 template <bool is_variance, int width, class T>
 __global__ void __launch_bounds__(256)
     apply(ColumnGrid grid, const T* x, const T* residual, T* y, const float* gamma, const float* beta,
@@ -213,6 +220,10 @@ __device__ void join_gradients(const float* s1, const float* s2, std::int64_t ch
     of.to.b[c] = of.is_variance ? 0.0f : sum / of.m;
     of.to.d[c] = of.is_variance ? 0.0f : gradient * rstd / of.m;
 }
+// Formula   dgamma, dbeta, a, b, d from the sums of all chunks: join_gradients
+// Shapes    s1, s2 [chunks, c] f32, without chunks sums of 0; each of ChannelGradients [c] f32
+// Mapping   a block 32 channels, ChunkBlock
+// Bytes     s1, s2 once; a, b, d written; dgamma, dbeta written, and read if added to
 __global__ void __launch_bounds__(256)
     join_gradients_of(const float* s1, const float* s2, std::int64_t c, int chunks, ChannelGradients of) {
     join_gradients(s1, s2, c, chunks, std::int64_t{blockIdx.x} * warp_size, of);
@@ -220,8 +231,10 @@ __global__ void __launch_bounds__(256)
 
 // Formula   partial s1[j, c] = sum g, s2[j, c] = sum g (x - mean) over the rows of chunk j; with `joiner`, what
 //           join_gradients makes of all
+// Shapes    dy, x, y [rows, c] f32 bf16, y null without a ReLU; mean [c], s1, s2 [chunks, c] f32
 // Mapping   ColumnGrid, two rows in flight a thread: six loads
-// Bytes     dy, x and y once
+// Bytes     dy, x and y once; s1, s2 written, and with `joiner` read by the last block
+// Source    as apply
 template <int width, int access, class T>
 __global__ void __launch_bounds__(256, width > 4 ? 3 : 4)
     partial_gradients(ColumnGrid grid, const T* dy, const T* x, const T* y, const float* mean, float* s1, float* s2,
@@ -268,8 +281,11 @@ __global__ void __launch_bounds__(256, width > 4 ? 3 : 4)
 }
 
 // Formula   dx = a (g - b - (x - mean) d) [+ dx];  dresidual = g [+ dresidual]
-// Mapping   ColumnGrid
-// Bytes     dy, x and y once; dx and dresidual written. dx may be dy: g is read before it is written
+// Shapes    dy, x, y, dx, dresidual [rows, c] f32 bf16, y null without a ReLU; mean, a, b, d [c] f32, in registers
+// Mapping   ColumnGrid, a row at a time
+// Bytes     dy and y once, x once if dx is wanted; dx and dresidual written, and read if added to. dx may be dy: g is
+//           read before it is written
+// Source    as apply
 template <int width, class T>
 __global__ void __launch_bounds__(256)
     apply_gradients(ColumnGrid grid, const T* dy, const T* x, const T* y, const float* mean, Coefficients from, T* dx,

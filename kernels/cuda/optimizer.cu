@@ -40,7 +40,8 @@ struct Rule {
 // Formula   d = g + decay p;  v = momentum v + d;  p -= lr (nesterov ? d + momentum v : v)
 // Shapes    param, grad, velocity [n] f32, copy [n] bf16; learning_rate [1] in memory: it changes each step
 // Mapping   a thread four elements and, one after another, the groups they lie in: one group but at a seam
-// Bytes     20 a parameter: p, g, v read, p, v written, and 2 of its bf16 copy; one launch for all of a network
+// Bytes     20 a parameter: p, g, v read, p, v written (12 without momentum), and 2 of its bf16 copy; one launch for
+//           every 64 groups
 template <int width>
 __global__ void __launch_bounds__(256)
     sgd_kernel(const float* grad, float* param, float* velocity, Bf16* copy, const float* lr, std::int64_t first,

@@ -107,8 +107,10 @@ __global__ void __launch_bounds__(256) max_pool(const T* x, T* y, std::int32_t* 
 }
 
 // Formula   dx[pixel] = sum of dy over the windows that hold the pixel and have their maximum there [+ dx]
+// Shapes    dy [n, p, q, c], dx [n, h, w, c] f32 bf16, index as dy i32
 // Mapping   a thread a vector of channels of an input pixel; windows in row-major order
-// Bytes     dx written, dy and index once (again from the cache where windows overlap)
+// Bytes     dx written, and read if added to; dy and index once from memory, again from the cache for every further
+//           pixel of a window
 template <int width, class T>
 __global__ void __launch_bounds__(256, 4)
     max_pool_backward_kernel(const T* dy, const std::int32_t* index, T* dx, PixelGrid in, Windows windows, bool add,
@@ -135,6 +137,7 @@ __global__ void __launch_bounds__(256, 4)
 }
 
 // Formula   y = sum over the window / divisor
+// Shapes    x [n, h, w, c], y [n, p, q, c] f32 bf16
 // Mapping   a thread a vector of channels of an output pixel
 // Bytes     x once (windows overlap in the cache), y written
 template <int width, class T>
@@ -158,7 +161,10 @@ __global__ void __launch_bounds__(256) avg_pool(const T* x, T* y, PixelGrid out,
 }
 
 // Formula   dx[pixel] = sum of dy / divisor over the windows that hold the pixel [+ dx]
+// Shapes    dy [n, p, q, c], dx [n, h, w, c] f32 bf16
 // Mapping   a thread a vector of channels of an input pixel
+// Bytes     dx written, and read if added to; dy once from memory, again from the cache for every further pixel of a
+//           window
 template <int width, class T>
 __global__ void __launch_bounds__(256)
     avg_pool_backward_kernel(const T* dy, T* dx, PixelGrid in, Windows windows, bool add) {
@@ -202,8 +208,9 @@ __global__ void __launch_bounds__(256) global_avg_pool(ColumnGrid grid, const T*
 }
 
 // Formula   dx[n, pixel, c] = dy[n, c] / pixels [+ dx]
+// Shapes    dy [n, c], dx [n, pixels, c] f32 bf16
 // Mapping   a thread a vector of dx
-// Bytes     dx written
+// Bytes     dx written, and read if added to; dy is read for every pixel, from the cache after the first
 template <int width, class T>
 __global__ void __launch_bounds__(256)
     global_avg_pool_backward_kernel(const T* dy, T* dx, Divider channels, Divider image, std::int64_t vectors,
@@ -219,8 +226,10 @@ __global__ void __launch_bounds__(256)
 }
 
 // Formula   y[n,i,j,low+c] = x[n, i stride, j stride, c], other channels 0
+// Shapes    x [n, h, w, c], y [n, p, q, channels] f32 bf16; p = ceil(h / stride), low = (channels - c) / 2 rounded down
 // Mapping   a thread a vector of y; whole vectors are image or 0 where c and low allow it
 // Bytes     y written, a pixel of x in stride^2 read
+// Source    He et al., "Deep residual learning for image recognition", CVPR 2016, option A
 template <int width, class T>
 __global__ void __launch_bounds__(256)
     shortcut_a(const T* x, T* y, PixelGrid out, int h, int w, int c, int low, int stride) {
@@ -235,7 +244,10 @@ __global__ void __launch_bounds__(256)
 }
 
 // Formula   dx[n, i stride, j stride, c] = dy[n,i,j,low+c], other pixels 0 [+ dx]
+// Shapes    dy [n, p, q, channels], dx [n, h, w, c] f32 bf16
 // Mapping   a thread a vector of dx
+// Bytes     dx written, and read if added to; c of dy's channels read once
+// Source    as shortcut_a
 template <int width, class T>
 __global__ void __launch_bounds__(256) shortcut_a_backward_kernel(const T* dy, T* dx, PixelGrid in, int p, int q,
                                                                   int channels, int low, int stride, bool add) {

@@ -47,6 +47,7 @@ struct MaskFrom {
 // Shapes    y any; f32 or u8; position [2] i32 in memory: it changes each step
 // Mapping   a thread one Philox block: four neighbouring elements, stored at once where y allows it
 // Bytes     y written; 40 integer products a thread, so bound by arithmetic for u8
+// Source    Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011
 template <bool is_wide, class F>
 __global__ void __launch_bounds__(256)
     random_kernel(F f, typename F::Result* y, std::int64_t count, const std::int32_t* position, std::uint32_t key0,

@@ -10,7 +10,7 @@ namespace {
 // Formula   y[i] = factor sum_j partial[j, i] [+ y[i]]
 // Shapes    partial [chunks, count] f32; y [count] f32 bf16
 // Mapping   a block for 32 columns, 32 lanes for the chunks of each; the lanes are added as a tree
-// Bytes     partial once, a twentieth of what the first level read
+// Bytes     partial once; y written, and read if added to
 template <class T>
 __global__ void __launch_bounds__(1024) sum_chunks_kernel(ChunkSum<T> of) {
     BKD_SHARED(float, tile, [warp_size * (warp_size + 1)]);
@@ -159,6 +159,8 @@ constexpr std::int64_t warp_terms = 4096;  // that one warp adds up
 // Formula   y[o, j] = sum over the j-th 4096 summed elements of x [., factor, += if there is one chunk]
 // Shapes    x any, y [kept, chunks]
 // Mapping   a warp a sum, four elements in flight a lane; neighbouring lanes take neighbouring elements
+// Bytes     x once; where summed elements lie apart in memory, sums side by side share their lines through the cache. y
+//           written, and read if added to
 template <class From, class To>
 __global__ void __launch_bounds__(256)
     sum_kernel(const From* x, AxisIndex kept, AxisIndex summed, std::int64_t outputs, std::int64_t terms,
@@ -213,7 +215,9 @@ void sum_rows(Stream& stream, const From* x, const AxisIndex& kept, const AxisIn
 }
 
 // Formula   y[i] = factor x[i without the summed axes] [+ y[i]]
-// Mapping   a thread an element; x is small and stays in the cache, bytes are those of y
+// Shapes    x [kept], y [kept and summed axes in turn] f32 bf16
+// Mapping   a thread an element of y, over (kept, summed)
+// Bytes     y written, and read if added to; x is small and stays in the cache
 template <class T>
 __global__ void __launch_bounds__(256)
     broadcast_kernel(const T* x, AxisIndex kept, Divider row, bool summed_lead, AxisIndex summed, T* y,
@@ -229,8 +233,9 @@ __global__ void __launch_bounds__(256)
 }
 
 // Formula   y[row, i] = factor x[row] [+ y]            is_lead: y[row, i] = factor x[i] [+ y]
+// Shapes    x [rows] or, is_lead, [n], y [rows, n] f32 bf16
 // Mapping   a thread a vector of y
-// Bytes     y written
+// Bytes     y written, and read if added to; x from the cache after the first
 template <bool is_lead, int width, class T>
 __global__ void __launch_bounds__(256)
     broadcast_rows(const T* x, T* y, Divider row, std::int64_t vectors, float factor, bool accumulate) {
@@ -263,9 +268,11 @@ void launch_broadcast_rows(Stream& stream, const T* x, const Out& y, std::int64_
         to, is_lead ? x : nullptr);
 }
 
-// count += how many of x are NaN or infinite: an exponent of ones
-// Mapping   a thread a vector, what a warp found summed, one integer atomic a warp that found any: the order of integer
-//           additions does not matter
+// Formula   found += how many of x are NaN or infinite: an exponent of ones
+// Shapes    x [count] f32 bf16; found [1] i32
+// Mapping   threads take vectors in turn, what a warp found is summed, one integer atomic a warp that found any: the
+//           order of integer additions does not matter
+// Bytes     x once; found read and written by each such warp
 template <int width, class T>
 __global__ void __launch_bounds__(256) count_nonfinite_kernel(const T* x, std::int64_t count, std::int32_t* found) {
     const std::int64_t vectors = count / width, threads = std::int64_t{gridDim.x} * blockDim.x;
@@ -281,6 +288,10 @@ __global__ void __launch_bounds__(256) count_nonfinite_kernel(const T* x, std::i
     if (mine != 0 && threadIdx.x % warp_size == 0) atomicAdd(found, mine);
 }
 
+// Formula   count = 0
+// Shapes    count [1] i32
+// Mapping   one thread
+// Bytes     4 written
 __global__ void __launch_bounds__(32) clear_count(std::int32_t* count) {
     if (threadIdx.x == 0) *count = 0;
 }

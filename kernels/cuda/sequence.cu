@@ -34,8 +34,9 @@ __global__ void __launch_bounds__(128) max_over_time(const T* x, T* y, std::int3
 }
 
 // Formula   dx[b,l,k] = dy[b,k] where l = index[b,k], else 0 [+ dx]
+// Shapes    dy [b, k], dx [b, l, k] f32 bf16; index [b, k] i32
 // Mapping   a thread a vector of dx
-// Bytes     dx written; dy and index are read l times, from the cache after the first
+// Bytes     dx written, and read if added to; dy and index are read l times, from the cache after the first
 template <int width, class T>
 __global__ void __launch_bounds__(256)
     max_over_time_backward(const T* dy, const std::int32_t* index, T* dx, Divider row, Divider steps,
