@@ -4,7 +4,7 @@
 //
 //   n samples, c classes. p(z) = softmax(z); every logarithm is natural and taken of a log-softmax, never of a
 //   probability. dz is the gradient for an upstream gradient of 1 (scale_rows brings in any other); empty: not wanted.
-//   Precision    rows in f32 (bf16 logits are widened first); sums over rows in f64, in row order: the same bits
+//   Precision    rows in f32 (bf16 logits are widened first); sums over rows in f64, in a fixed order: the same bits
 //                for any number of threads. NaN logits give a NaN loss.
 //   Aliasing     dz may be z. n = 0 is an error where a mean is taken.
 #include "kernels/family.h"

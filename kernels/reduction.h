@@ -1,7 +1,7 @@
 #pragma once
 // Sums over axes and their opposite. Bodies: reference/ cpu/ cuda/ reduction   Cases: cases/reduction.cpp
 //
-//   Precision    sums in f32, over fixed tiles added in tile order: the same bits for any number of threads.
+//   Precision    sums in f32, over fixed tiles added in a fixed order: the same bits for any number of threads.
 //   Aliasing     none. Any extent may be 0: an empty sum is 0.
 #include "kernels/family.h"
 

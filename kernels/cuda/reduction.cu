@@ -219,14 +219,11 @@ void sum_rows(Stream& stream, const From* x, const AxisIndex& kept, const AxisIn
 // Mapping   a thread an element of y, over (kept, summed)
 // Bytes     y written, and read if added to; x is small and stays in the cache
 template <class T>
-__global__ void __launch_bounds__(256)
-    broadcast_kernel(const T* x, AxisIndex kept, Divider row, bool summed_lead, AxisIndex summed, T* y,
-                     std::int64_t count, float factor, bool accumulate) {
-    // Threads run over (kept, summed), or the other way round where that is the order in memory.
+__global__ void __launch_bounds__(256) broadcast_kernel(const T* x, AxisIndex kept, Divider row, AxisIndex summed, T* y,
+                                                        std::int64_t count, float factor, bool accumulate) {
     const std::int64_t at = global_thread();
     if (at >= count) return;
-    const auto [high, low] = row(static_cast<std::uint32_t>(at));
-    const std::int64_t from = summed_lead ? low : high, along = summed_lead ? high : low;
+    const auto [from, along] = row(static_cast<std::uint32_t>(at));
     const std::int64_t to = kept.offset(from) + summed.offset(along);
     const float value = factor * to_float(x[from]);
     y[to] = from_float<T>(accumulate ? to_float(y[to]) + value : value);
@@ -329,10 +326,10 @@ void Reduction::broadcast(Stream& stream, const Broadcast& args) const {
             else
                 launch_broadcast_rows<false>(stream, elements<T>(args.x), args.y, axes.summed.count(), factor);
         });
-    const Divider row(axes.summed_lead ? axes.kept.count() : axes.summed.count(), count);
+    const Divider row(axes.summed.count(), count);
     with_storage(args.x.dtype, [&]<class T>(T) {
         launch(stream, broadcast_kernel<T>, blocks_for(count, 256), 256, elements<T>(args.x), axes.kept, row,
-               axes.summed_lead, axes.summed, elements<T>(args.y), count, factor, args.y.accumulate);
+               axes.summed, elements<T>(args.y), count, factor, args.y.accumulate);
     });
 }
 
