@@ -19,6 +19,7 @@ struct SgdStep {
     View velocity{};          // [n] f32; empty: no momentum
     View copy{};              // [n] bf16: what was written to param, rounded; empty: none
     ConstView learning_rate;  // [1] f32, memory: it changes each step
+    ConstView fault{};        // [1] i32: where it is not 0, nothing is written; empty: 0
     std::span<const ParameterGroup> groups;
     double momentum = 0;
     bool nesterov = false;

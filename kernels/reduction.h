@@ -40,10 +40,10 @@ struct ColumnSum {
     ConstView x;  // [..., c] f32 bf16
     Out y;        // [c]      f32
 };
-// count[0] = how many values of x are NaN or infinite
+// count[0] = how many values of x are NaN or infinite; what is added to may stop anywhere from 2^30 on
 struct CountNonfinite {
-    ConstView x;  // f32 bf16
-    View count;   // [1] i32
+    ConstView x;  // f32 bf16, at most 2^30 values
+    Out count;    // [1] i32
 };
 
 #define BKD_REDUCTION_OPS(OP) \

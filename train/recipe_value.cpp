@@ -107,10 +107,7 @@ std::string checked_text(const Key& key, std::string_view path, const TomlValue&
     if (key.type == KeyType::path) check_path(path, value.text);
     if (key.type != KeyType::choice) return value.text;
 
-    const std::vector<std::string> choices = split_words(key.choices), later = split_words(key.later_choices);
-    if (std::find(later.begin(), later.end(), value.text) != later.end())
-        fail(308, fmt::format("{} = \"{}\" is not in this version", path, value.text), key.why,
-             fmt::format("one of: {}", fmt::join(choices, ", ")));
+    const std::vector<std::string> choices = split_words(key.choices);
     if (std::find(choices.begin(), choices.end(), value.text) == choices.end())
         fail(304, fmt::format("{} must be one of {}, got \"{}\"", path, words_nearest_first(value.text, choices),
                               printable(value.text)));

@@ -1,6 +1,7 @@
 #include "train/run_recorder.h"
 
 #include "engine/model_file.h"
+#include "train/fault_dump.h"
 #include "train/model_network.h"
 #include "train/preprocess.h"
 
@@ -149,6 +150,17 @@ void RunRecorder::interrupted(StageRun& run) {
     folder_.log("signal", {{"sig", signal}, {"action", "checkpoint and stop"}, {"step", global_step()}});
     narrator_.line(fmt::format("stopped by {} after {} steps of stage {}; to go on: bkd train --resume {}", signal,
                                run.steps_done(), run.stage().name, folder_.path().string()));
+}
+
+// The error itself counts more than what can be kept of it.
+void RunRecorder::fault_found(StageRun& run, const FaultReport& report) {
+    const std::filesystem::path folder = folder_.path() / "nonfinite";
+    try {
+        write_fault(folder, run.stage().name, report, options_.system);
+        narrator_.line(fmt::format("the batch is kept in {}", printable(folder.string())));
+    } catch (const InputError& error) {
+        warn(fmt::format("{} could not be written: {}", printable(folder.string()), error.parts().what));
+    }
 }
 
 void RunRecorder::stage_ended(StageRun& run, const StageResult& result) {

@@ -23,6 +23,7 @@ public:
     void step_ended(StageRun& run, const StepReport* report) override;
     void epoch_ended(StageRun& run, const EpochReport& report) override;
     void stage_ended(StageRun& run, const StageResult& result) override;
+    void fault_found(StageRun& run, const FaultReport& report) override;
     bool should_stop() override { return options_.should_stop && options_.should_stop(); }
     bool is_interrupted() override { return options_.stop_signal && options_.stop_signal() != nullptr; }
     void interrupted(StageRun& run) override;

@@ -197,7 +197,6 @@ std::string key_help(std::string_view path) {
     if (key == nullptr)
         throw InputError({.id = 201, .what = fmt::format("no key \"{}\"", printable(path)), .try_ = suggest_key(path)});
     std::string help = fmt::format("{}\n  {}\n  value:   {}\n", key->name, key->doc, values_of(*key));
-    if (!key->later_choices.empty()) help += fmt::format("  not yet: {}\n", key->later_choices);
     if (key->is_later) return help + "  this version does not have it yet\n";
     help += fmt::format("  default: {}\n",
                         key->standard.empty() ? (key->is_required ? "none: it must be set" : "unset") : key->standard);

@@ -26,11 +26,10 @@ enum class KeyResume { fixed, free, upwards };
 struct Key {
     std::string_view name;  // "optim.lr"; "stages.<name>.epochs" for the three keys every stage has
     KeyType type = KeyType::text;
-    std::string_view standard = {};       // default, as TOML; empty: unset
-    std::string_view range = {};          // "(0, 100]", of each element of a list; empty: any finite value
-    std::string_view choices = {};        // separated by blanks
-    std::string_view later_choices = {};  // known, but not in this version
-    std::string_view doc = {};            // one line
+    std::string_view standard = {};  // default, as TOML; empty: unset
+    std::string_view range = {};     // "(0, 100]", of each element of a list; empty: any finite value
+    std::string_view choices = {};   // separated by blanks
+    std::string_view doc = {};       // one line
     std::string_view source =
         {};                     // whose value the default is: a section of the paper, a row of docs/paper-and-code.md
     std::string_view why = {};  // the rule behind the range, for messages

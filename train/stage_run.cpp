@@ -30,6 +30,7 @@ StageRun::StageRun(const Training& training, const Stage& stage, Method& method,
     schedule_.steps_per_epoch = steps_per_epoch_;
     learning_rate_memory_ = plain_ctx_.full({1}, 0);
     position_ = plain_ctx_.upload({3}, std::vector<std::int32_t>{0, 0, 0});
+    fault_ = plain_ctx_.upload({1}, std::vector<std::int32_t>{0});
     training_ctx_.randomness = {philox_key(training.seed, stage.name + "/dropout"),
                                 runtime_.tensors.slice(position_, 0, {2})};
     const std::int64_t kept = std::clamp<std::int64_t>(steps_per_epoch_, 1, training.log_every);
@@ -120,13 +121,13 @@ Tensor StageRun::compute(Step& step) {
     for (const Moved& moved : moved_by_forward_) plain_ctx_.elementwise().scale({.x = moved.memory, .y = moved.before});
     Tensor loss = method_.loss(step);
     BKD_CHECK(loss.count() == 1, "the loss {} of stage {} is not a single number", loss.shape().str(), stage().name);
-    if (is_left_out(loss)) {
-        tape_.clear();
-        return {};
-    }
     update(loss);
-    plain_ctx_.elementwise().put(
-        {.x = runtime_.tensors.alias(loss, {1}), .index = runtime_.tensors.slice(position_, 2, {1}), .y = losses_});
+    if (is_left_out()) return {};
+    for (const OpenCompanion& companion : context_.companions()) companion.follow(plain_ctx_);
+    plain_ctx_.elementwise().put({.x = runtime_.tensors.alias(loss, {1}),
+                                  .index = runtime_.tensors.slice(position_, 2, {1}),
+                                  .y = losses_,
+                                  .fault = fault_});
     return loss;
 }
 
@@ -145,28 +146,33 @@ void StageRun::next_numbers() {
     plain_ctx_.assign(position_, std::span<const std::int32_t>(position));
 }
 
-// train.nonfinite = skip reads every loss before it may touch the weights, and takes back what the forward pass moved.
-bool StageRun::is_left_out(const Tensor& loss) {
+// train.nonfinite = skip waits for every step, and takes back what the forward pass of a faulty one moved.
+bool StageRun::is_left_out() {
     if (!training_.skips_nonfinite) return false;
-    if (std::isfinite(plain_ctx_.item(loss))) {
+    if (plain_ctx_.item(fault_) == 0) {
         skipped_in_a_row_ = 0;
         return false;
     }
+    plain_ctx_.assign(fault_, std::vector<std::int32_t>{0});
     for (const Moved& moved : moved_by_forward_) plain_ctx_.elementwise().scale({.x = moved.before, .y = moved.memory});
     ++skipped_;
     if (++skipped_in_a_row_ > 10)
-        fail_number(901, "loss was not finite in more than 10 steps in a row", done_, "train.nonfinite = \"skip\"");
+        fail_number(901, "loss or gradient was not finite in more than 10 steps in a row", done_,
+                    "train.nonfinite = \"skip\"");
     return true;
 }
 
 void StageRun::update(const Tensor& loss) {
     Parameters& parameters = context_.network().parameters();
-    if (loss.takes_gradient()) {
-        tape_.backward(plain_ctx_, loss);
-        parameters.complete_gradients(plain_ctx_);
-        optimizer_.step(plain_ctx_, learning_rate_memory_);
-    }
-    for (const OpenCompanion& companion : context_.companions()) companion.follow(plain_ctx_);
+    const auto count_faults = [&](const Tensor& x) {
+        plain_ctx_.reduction().count_nonfinite({.x = x, .count = Out(fault_, true)});
+    };
+    count_faults(loss);
+    if (!loss.takes_gradient()) return;
+    tape_.backward(plain_ctx_, loss);
+    parameters.complete_gradients(plain_ctx_);
+    count_faults(parameters.gradients());
+    optimizer_.step(plain_ctx_, learning_rate_memory_, fault_);
 }
 
 // Looks at every loss since the last time.
@@ -175,8 +181,7 @@ void StageRun::check_losses() {
     const std::vector<double> losses = plain_ctx_.download(losses_);
     for (std::size_t i = 0; i < loss_images_.size(); ++i) {
         const std::int64_t step = done_ - static_cast<std::int64_t>(loss_images_.size() - i);
-        if (!std::isfinite(losses[i]))
-            fail_number(901, fmt::format("loss became {}", losses[i]), step, "first loss that is not finite");
+        if (!std::isfinite(losses[i])) fail_fault(step, losses[i]);
         steps_above_ = training_.divergence_above && losses[i] > *training_.divergence_above ? steps_above_ + 1 : 0;
         if (steps_above_ >= training_.divergence_steps)
             fail_number(902,

@@ -2,6 +2,7 @@
 // StageRun: the stage that is being trained: steps, the end of an epoch, what a checkpoint of it holds, and its result.
 // Of the method it knows the loss; of the loss it knows one number.
 #include "train/checkpoint.h"
+#include "train/fault_search.h"
 #include "train/method.h"
 
 #include <chrono>
@@ -70,6 +71,9 @@ public:
     const std::optional<StageResult>& best_result() const { return best_result_; }
     void set_best_result(StageResult result) { best_result_ = std::move(result); }
 
+    // Told of a loss or gradient that is not finite before E0901 is thrown.
+    std::function<void(const FaultReport&)> on_fault{};
+
 private:
     using Clock = std::chrono::steady_clock;
     using VisitTensor = std::function<void(const std::string& name, const Parameter& as, const Tensor& memory)>;
@@ -79,9 +83,11 @@ private:
     Tensor run(Step& step);
     Tensor record(Step& step);
     Tensor compute(Step& step);
-    bool is_left_out(const Tensor& loss);
+    bool is_left_out();
     void update(const Tensor& loss);
     void check_losses();
+    [[noreturn]] void fail_fault(std::int64_t step, double loss);
+    FaultReport find_fault(std::int64_t step);
     StepReport read_back(const Step& step);
     double gradient_norm();
     std::unique_ptr<Network> make_inference(double value);
@@ -104,8 +110,10 @@ private:
     std::int64_t steps_per_epoch_ = 0, epochs_ = 0, total_steps_ = 0;
     std::int64_t epochs_done_ = 0, done_ = 0, epoch_end_ = 0;
 
-    // Numbers of a step, in device memory; position_ [3] i32: epoch, step of the epoch, place in losses_.
-    Tensor learning_rate_memory_, position_;
+    // Numbers of a step, in device memory; position_ [3] i32: epoch, step of the epoch, place in losses_. fault_ [1] i32:
+    // how many numbers of losses and gradients were not finite; from the first one on no update is made, so that the
+    // weights stay those of that step until the host sees it.
+    Tensor learning_rate_memory_, position_, fault_;
     double learning_rate_ = 0;
     // The step as the device replays it until the epoch ends, for batches of these sizes.
     struct Recorded {
@@ -123,7 +131,7 @@ private:
         Tensor memory, before;
     };
     std::vector<Moved> moved_by_forward_;
-    // Losses since the last look, on the device, with the images behind each.
+    // Losses since the last look, on the device, with the images behind each; NaN from the first fault on.
     Tensor losses_;
     std::vector<std::int64_t> loss_images_;
     double loss_sum_ = 0;  // over the images of the epoch looked at so far

@@ -52,7 +52,10 @@ public:
           method_(make_method(recipe.text("method.name"), {recipe, data_.counts()})),
           stages_(complete_stages(*method_, recipe)),
           make_network_(network_factory(network_options(recipe, data_))),
-          runtime_(options.device, {.threads = options.threads, .tf32 = recipe.boolean("compute.tf32")},
+          runtime_(options.device,
+                   {.threads = options.threads,
+                    .strict = recipe.text("run.deterministic") == "strict",
+                    .tf32 = recipe.boolean("compute.tf32")},
                    storage(recipe)),
           training_{.runtime = runtime_, .splits = splits_, .make_network = make_network_} {
         fill_training();
@@ -105,7 +108,6 @@ private:
     }
     void fill_training() {
         training_.seed = static_cast<std::uint64_t>(recipe_.integer("run.seed"));
-        recipe_.text("run.deterministic");
         training_.loader_threads = recipe_.integer("train.workers");
         training_.log_every = recipe_.integer("log.every");
         training_.eval_every = recipe_.integer("eval.every");

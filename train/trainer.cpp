@@ -18,6 +18,7 @@ bool Trainer::run_stage(std::size_t index, const Checkpoint* from) {
     const std::unique_ptr<Method> lent = stage.method.empty() ? nullptr : lend_(stage);
     StageRun run(training_, stage, lent ? *lent : method_,
                  [&](const std::string& name) -> const StageResult& { return find(name); });
+    run.on_fault = [&](const FaultReport& report) { observer_.fault_found(run, report); };
     if (from == nullptr)
         run.begin();
     else

@@ -12,9 +12,10 @@ public:
     virtual void step_ended(StageRun&, const StepReport*) {}    // with a report where the step was read back
     virtual void epoch_ended(StageRun&, const EpochReport&) {}  // the place to write a checkpoint
     virtual void stage_ended(StageRun&, const StageResult&) {}
-    virtual bool should_stop() { return false; }     // asked after epoch_ended
-    virtual bool is_interrupted() { return false; }  // asked after step_ended and epoch_ended
-    virtual void interrupted(StageRun&) {}           // training ends after this: the place to write a checkpoint
+    virtual void fault_found(StageRun&, const FaultReport&) {}  // E0901 ends the training after this
+    virtual bool should_stop() { return false; }                // asked after epoch_ended
+    virtual bool is_interrupted() { return false; }             // asked after step_ended and epoch_ended
+    virtual void interrupted(StageRun&) {}  // training ends after this: the place to write a checkpoint
 };
 
 // A method lends its loss to a stage that names it.

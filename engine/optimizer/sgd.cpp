@@ -7,12 +7,13 @@ Sgd::Sgd(const Context& ctx, Parameters& parameters, const SgdOptions& options)
     if (options.momentum != 0) velocity_ = ctx.full(parameters.values().shape(), 0);
 }
 
-void Sgd::step(const Context& ctx, const Tensor& learning_rate) {
+void Sgd::step(const Context& ctx, const Tensor& learning_rate, const Tensor& fault) {
     ctx.optimizer().sgd_step({.grad = parameters_.gradients(),
                               .param = parameters_.values(),
                               .velocity = velocity_,
                               .copy = parameters_.copies(),
                               .learning_rate = learning_rate,
+                              .fault = fault,
                               .groups = groups_,
                               .momentum = options_.momentum,
                               .nesterov = options_.nesterov});

@@ -171,6 +171,12 @@ View CaseMemory::integers_below(const Shape& shape, std::int64_t low, std::int64
         shape, [=](std::int64_t, std::uint32_t word) { return low + static_cast<std::int64_t>(word) % (high - low); });
 }
 
+View CaseMemory::updated_i32(const Shape& shape, std::int32_t start) {
+    std::vector<std::byte> bytes(static_cast<std::size_t>(shape.count()) * sizeof start);
+    for (std::size_t i = 0; i < bytes.size() / sizeof start; ++i) store(bytes, i, start);
+    return place(shape, DType::i32, HostTensor::Role::updated, exact(), bytes);
+}
+
 View CaseMemory::permutation(std::int64_t n) {
     std::vector<std::int64_t> order(static_cast<std::size_t>(n));
     std::iota(order.begin(), order.end(), 0);

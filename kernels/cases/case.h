@@ -74,6 +74,7 @@ public:
     View updated_bf16(const Shape& shape, const Bound& bound) {
         return real(shape, DType::bf16, normal(), HostTensor::Role::updated, bound);
     }
+    View updated_i32(const Shape& shape, std::int32_t start);
     // An output that is written, or (add) one that is added to.
     Out result(const Shape& shape, const Bound& bound, bool add = false);
     Out result_f32(const Shape& shape, const Bound& bound, bool add = false);

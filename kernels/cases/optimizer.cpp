@@ -43,6 +43,18 @@ SgdStep step(CaseMemory& m, std::int64_t n, const Groups& groups, double momentu
     return args;
 }
 
+// With a fault nothing moves.
+SgdStep step_with_fault(CaseMemory& m, std::int64_t n, const Groups& groups, std::int64_t fault) {
+    SgdStep args{.grad = m.input_f32({n}, nan_one()),
+                 .param = m.updated_f32({n}, fault == 0 ? sum_bound() : exact()),
+                 .velocity = m.updated_f32({n}, fault == 0 ? sum_bound() : exact()),
+                 .learning_rate = m.input_f32({1}, positive(0.05, 0.2)),
+                 .fault = m.integers_below({1}, fault, fault + 1),
+                 .groups = *groups,
+                 .momentum = 0.9};
+    return args;
+}
+
 struct Rule {
     double momentum;
     bool nesterov;
@@ -77,6 +89,11 @@ Cases<SgdStep> cases(const SgdStep*) {
         const auto none = std::make_shared<const std::vector<ParameterGroup>>();
         all.add("n33_frozen" + rule.name(), normal(),
                 [=](CaseMemory& m) { return step(m, 33, none, rule.momentum, rule.nesterov); });
+    }
+    for (const std::int64_t fault : {0, 1, -3}) {
+        const Groups groups = one_group(1031, 5e-4);
+        all.add(fmt::format("n1031_fault{}", fault), nan_one(),
+                [=](CaseMemory& m) { return step_with_fault(m, 1031, groups, fault); });
     }
     constexpr std::int64_t resnet32 = 464154;  // parameters
     const Groups groups = one_group(resnet32, 2e-4);

@@ -108,9 +108,12 @@ Cases<CountNonfinite> cases(const CountNonfinite*) {
     for (const Shape& x : {Shape{3, 5}, Shape{}, Shape{1}, Shape{17}, Shape{0, 5}, Shape{1025}, Shape{131, 257}})
         for (const Draw& from : {normal(), nan_one(), inf_one(), minus_inf_one(), zeros(),
                                  Draw{"huge_finite", Draw::Kind::uniform, -3e38, 3e38}})
-            all.add(text(x), from, [=](CaseMemory& m) {
-                return CountNonfinite{.x = m.input(x, from), .count = m.output_of({1}, DType::i32)};
-            });
+            for (const bool add : {false, true})
+                all.add(text(x) + (add ? "_add" : ""), from, [=](CaseMemory& m) {
+                    const View of = m.input(x, from);
+                    return CountNonfinite{
+                        .x = of, .count = add ? Out(m.updated_i32({1}, 5), true) : Out(m.output_of({1}, DType::i32))};
+                });
     all.bench("464154", [](CaseMemory& m) {
         return CountNonfinite{.x = m.input({464154}), .count = m.output_of({1}, DType::i32)};
     });

@@ -91,6 +91,7 @@ void check(const Put& args) {
     check.typed("index", args.index, DType::i32, {1});
     check.rank("y", args.y, 1, 1);
     check.real("y", args.y);
+    check.optional_typed("fault", args.fault, DType::i32, {1});
     check.apart(args);
 }
 

@@ -11,6 +11,7 @@ void check(const SgdStep& args) {
     check.optional_real("velocity", args.velocity, args.param.shape);
     check.optional_typed("copy", args.copy, DType::bf16, args.param.shape);
     check.real("learning_rate", args.learning_rate, {1});
+    check.optional_typed("fault", args.fault, DType::i32, {1});
     BKD_CHECK_OP(check, args.velocity || (args.momentum == 0 && !args.nesterov),
                  "momentum {} of param {} without velocity", args.momentum, args.param.shape.str());
     std::int64_t free = 0;

@@ -37,7 +37,8 @@ void check(const ColumnSum& args) {
 void check(const CountNonfinite& args) {
     const Checker check("count_nonfinite");
     check.stored("x", args.x);
-    check.typed("count", args.count, DType::i32, {1});
+    BKD_CHECK_OP(check, args.x.count() <= std::int64_t{1} << 30, "x {} has more than 2^30 values", args.x.shape.str());
+    check.typed("count", args.count.view, DType::i32, {1});
     check.apart(args);
 }
 

@@ -47,7 +47,8 @@ const char* instruction_set() {
 class CpuBackend final : public Backend {
 public:
     explicit CpuBackend(const BackendOptions& options)
-        : Backend({DeviceKind::cpu, 0}, DType::f32, host_memory()), threads_(allowed(options)) {}
+        : Backend({DeviceKind::cpu, 0}, DType::f32, host_memory()),
+          threads_{allowed(options), options.strict ? 1 : allowed(options)} {}
 
     std::unique_ptr<Stream> make_stream() override {
         return std::make_unique<CpuStream>(device, pool(), threads_, primitives_made_);
@@ -60,8 +61,8 @@ public:
     }
     std::int64_t primitives_made() const override { return primitives_made_; }
     std::string description() const override {
-        return fmt::format("cpu: {}, {}, {} thread{}{}", processor_name(), instruction_set(), threads_,
-                           threads_ == 1 ? "" : "s", library);
+        return fmt::format("cpu: {}, {}, {} thread{}{}", processor_name(), instruction_set(), threads_.own,
+                           threads_.own == 1 ? "" : "s", library);
     }
 
 #define BKD_MEMBER(name, Class, OPS) BKD_BACKEND_FAMILY(cpu, name, Class)
@@ -78,7 +79,7 @@ private:
         return options.threads > 0 ? options.threads : std::min(allowed_threads(), omp_get_max_threads());
     }
 
-    const int threads_;
+    const CpuThreads threads_;
     std::int64_t primitives_made_ = 0;
 };
 

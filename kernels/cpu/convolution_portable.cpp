@@ -11,8 +11,8 @@ namespace bkd::kernels::cpu {
 // A stream has primitives only with oneDNN.
 class PrimitiveCache {};
 
-CpuStream::CpuStream(Device d, Pool& p, int thread_count, std::int64_t&)
-    : Stream(d, p), threads(thread_count), multiplies_bf16_(false) {}
+CpuStream::CpuStream(Device d, Pool& p, const CpuThreads& t, std::int64_t&)
+    : Stream(d, p), threads(t.own), library_threads(t.library), multiplies_bf16_(false) {}
 CpuStream::~CpuStream() = default;
 
 namespace {

@@ -13,9 +13,10 @@ bool has_bf16_instructions() {
 
 }
 
-CpuStream::CpuStream(Device d, Pool& p, int thread_count, std::int64_t& primitives_made)
+CpuStream::CpuStream(Device d, Pool& p, const CpuThreads& t, std::int64_t& primitives_made)
     : Stream(d, p),
-      threads(thread_count),
+      threads(t.own),
+      library_threads(t.library),
       primitives(std::make_unique<PrimitiveCache>(primitives_made)),
       multiplies_bf16_(has_bf16_instructions()) {}
 

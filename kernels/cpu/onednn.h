@@ -78,7 +78,7 @@ private:
     std::int64_t& made_;
 };
 
-// Runs body() while OpenMP, which oneDNN asks, allows this stream's number of threads. text() names op and shapes.
+// Runs body() while OpenMP, which oneDNN asks, allows the stream's number for it. text() names op and shapes.
 template <class Text, class Body>
 void onednn_call(const CpuStream& stream, const Text& text, const Body& body) {
     struct Threads {
@@ -87,7 +87,7 @@ void onednn_call(const CpuStream& stream, const Text& text, const Body& body) {
         Threads(const Threads&) = delete;
         const int before;
     };
-    const Threads threads(stream.threads);
+    const Threads threads(stream.library_threads);
     try {
         body();
     } catch (const dnnl::error& error) {

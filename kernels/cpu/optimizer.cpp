@@ -41,6 +41,7 @@ BKD_SIMD void nesterov_run(const float* BKD_RESTRICT grad, float* BKD_RESTRICT p
 }
 
 void Optimizer::sgd_step(Stream& stream, const SgdStep& args) const {
+    if (args.fault && *args.fault.as<std::int32_t>() != 0) return;
     const auto* grad = args.grad.as<float>();
     auto* param = args.param.as<float>();
     auto* velocity = args.velocity ? args.velocity.as<float>() : nullptr;

@@ -193,8 +193,10 @@ void Reduction::count_nonfinite(Stream& stream, const CountNonfinite& args) cons
                  [&](std::int64_t first, std::int64_t last, std::int64_t index) {
                      *found.row(index) = nonfinite_in(x + first, last - first);
                  });
-    args.count.as<std::int32_t>()[0] =
-        static_cast<std::int32_t>(std::min<std::int64_t>(*found.total(), std::numeric_limits<std::int32_t>::max()));
+    auto* const count = args.count.view.as<std::int32_t>();
+    const std::int64_t before = args.count.accumulate ? *count : 0;
+    *count = static_cast<std::int32_t>(
+        std::min<std::int64_t>(before + *found.total(), std::numeric_limits<std::int32_t>::max()));
 }
 
 }

@@ -7,17 +7,23 @@ namespace bkd::kernels::cpu {
 
 class PrimitiveCache;
 
+struct CpuThreads {
+    int own = 1;      // of our kernels, whose bits do not depend on it
+    int library = 1;  // of oneDNN's, whose weight gradients' do
+};
+
 class CpuStream final : public Stream {
 public:
     // `primitives_made` outlives the stream and counts what its cache makes.
-    CpuStream(Device device, Pool& pool, int threads, std::int64_t& primitives_made);
+    CpuStream(Device device, Pool& pool, const CpuThreads& threads, std::int64_t& primitives_made);
     ~CpuStream() override;
     void synchronize() override {}
     DType widens_to() const override { return DType::f32; }
     bool multiplies_bf16() const override { return multiplies_bf16_; }
     void convert(const ConstView& x, const View& y) override;  // elementwise.cpp
 
-    const int threads;  // at least 1
+    const int threads;          // at least 1
+    const int library_threads;  // of oneDNN's calls
     const std::unique_ptr<PrimitiveCache> primitives;
 
 private:

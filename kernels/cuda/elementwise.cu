@@ -20,13 +20,15 @@ void map_one(Stream& stream, const ConstView& x, const Out& y, const F& f) {
     with_storage(x.dtype, [&]<class T>(T) { map(stream, x.count(), y.accumulate, f, elements<T>(y), elements<T>(x)); });
 }
 
-// Formula   y[index] = x
-// Shapes    x [1], y [n] f32; index [1] i32
+// Formula   y[index] = x, or NaN where x is finite and `fault` is not 0
+// Shapes    x [1], y [n] f32; index, fault [1] i32
 // Mapping   one thread
-// Bytes     x and index read, one element of y written: 12
-__global__ void __launch_bounds__(warp_size)
-    put_kernel(const float* x, const std::int32_t* index, float* y, std::int64_t n, StreamState* state) {
-    if (threadIdx.x == 0 && n > 0) y[checked_index(state, Indexed::index, index[0], n, 0)] = x[0];
+// Bytes     x, index and fault read, one element of y written: 16
+__global__ void __launch_bounds__(warp_size) put_kernel(const float* x, const std::int32_t* index, float* y,
+                                                        std::int64_t n, const std::int32_t* fault, StreamState* state) {
+    if (threadIdx.x != 0 || n == 0) return;
+    const bool is_marked = fault != nullptr && fault[0] != 0 && isfinite(x[0]);
+    y[checked_index(state, Indexed::index, index[0], n, 0)] = is_marked ? nanf("") : x[0];
 }
 
 // Formula   y[n, i] = factor[n or 0] x[n, i] [+ y]         is_bias: y[n, i] = x[n, i] + factor[i]
@@ -265,7 +267,7 @@ void Elementwise::slice_scatter(Stream& stream, const SliceScatter& args) const 
 }
 void Elementwise::put(Stream& stream, const Put& args) const {
     launch(stream, put_kernel, 1, warp_size, elements<float>(args.x), elements<std::int32_t>(args.index),
-           elements<float>(args.y), args.y.count(), cuda_stream(stream).state);
+           elements<float>(args.y), args.y.count(), elements<std::int32_t>(args.fault), cuda_stream(stream).state);
 }
 
 }

@@ -38,16 +38,17 @@ struct Rule {
 };
 
 // Formula   d = g + decay p;  v = momentum v + d;  p -= lr (nesterov ? d + momentum v : v)
-// Shapes    param, grad, velocity [n] f32, copy [n] bf16; learning_rate [1] in memory: it changes each step
+// Shapes    param, grad, velocity [n] f32, copy [n] bf16; learning_rate [1] in memory: it changes each step; fault [1]:
+//           not 0 keeps all as it is
 // Mapping   a thread four elements and, one after another, the groups they lie in: one group but at a seam
 // Bytes     20 a parameter: p, g, v read, p, v written (12 without momentum), and 2 of its bf16 copy; one launch for
 //           every 64 groups
 template <int width>
 __global__ void __launch_bounds__(256)
-    sgd_kernel(const float* grad, float* param, float* velocity, Bf16* copy, const float* lr, std::int64_t first,
-               std::int64_t last, Rule rule, Groups groups) {
+    sgd_kernel(const float* grad, float* param, float* velocity, Bf16* copy, const float* lr, const std::int32_t* fault,
+               std::int64_t first, std::int64_t last, Rule rule, Groups groups) {
     const std::int64_t begin = first + global_thread() * width, end = begin + width;
-    if (begin >= last) return;
+    if (begin >= last || (fault != nullptr && fault[0] != 0)) return;
     for (int i = 0; i < groups.count; ++i) {
         const Group group = groups.at[i];
         if (group.begin >= end || group.end <= begin) continue;
@@ -70,6 +71,7 @@ void Optimizer::sgd_step(Stream& stream, const SgdStep& args) const {
     const auto *grad = elements<float>(args.grad), *lr = elements<float>(args.learning_rate);
     auto *param = elements<float>(args.param), *velocity = elements<float>(args.velocity);
     auto* copy = elements<Bf16>(args.copy);
+    const auto* fault = elements<std::int32_t>(args.fault);
     const Rule rule{static_cast<float>(args.momentum), args.nesterov};
     for (std::size_t done = 0; done < args.groups.size(); done += most_groups) {
         Groups groups;
@@ -84,7 +86,7 @@ void Optimizer::sgd_step(Stream& stream, const SgdStep& args) const {
             full_width<float>,
             [&]<int width>(Width<width>) {
                 launch(stream, sgd_kernel<width>, blocks_for(last - first, 256 * width), 256, grad, param, velocity,
-                       copy, lr, first, last, rule, groups);
+                       copy, lr, fault, first, last, rule, groups);
             },
             grad, param, velocity, copy);
     }

@@ -265,7 +265,8 @@ void launch_broadcast_rows(Stream& stream, const T* x, const Out& y, std::int64_
         to, is_lead ? x : nullptr);
 }
 
-// Formula   found += how many of x are NaN or infinite: an exponent of ones
+// Formula   found += how many of x are NaN or infinite: an exponent of ones; nothing from 2^30 on, so that it
+//           never wraps to 0
 // Shapes    x [count] f32 bf16; found [1] i32
 // Mapping   threads take vectors in turn, what a warp found is summed, one integer atomic a warp that found any: the
 //           order of integer additions does not matter
@@ -282,7 +283,7 @@ __global__ void __launch_bounds__(256) count_nonfinite_kernel(const T* x, std::i
     const std::int64_t rest = vectors * width + global_thread();
     if (rest < count) mine += isfinite(to_float(x[rest])) ? 0 : 1;
     for (int offset = warp_size / 2; offset > 0; offset /= 2) mine += __shfl_xor_sync(all_lanes, mine, offset);
-    if (mine != 0 && threadIdx.x % warp_size == 0) atomicAdd(found, mine);
+    if (mine != 0 && threadIdx.x % warp_size == 0 && atomicAdd(found, 0) < 1 << 30) atomicAdd(found, mine);
 }
 
 // Formula   count = 0
@@ -344,7 +345,7 @@ void Reduction::column_sum(Stream& stream, const ColumnSum& args) const {
 void Reduction::count_nonfinite(Stream& stream, const CountNonfinite& args) const {
     auto* count = elements<std::int32_t>(args.count);
     const std::int64_t n = args.x.count();
-    launch(stream, clear_count, 1, warp_size, count);
+    if (!args.count.accumulate) launch(stream, clear_count, 1, warp_size, count);
     with_storage(args.x.dtype, [&]<class T>(T) {
         const auto* x = elements<T>(args.x);
         widest<T>(

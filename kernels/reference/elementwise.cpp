@@ -139,7 +139,9 @@ void Elementwise::slice_scatter(Stream&, const SliceScatter& args) const {
 void Elementwise::put(Stream&, const Put& args) const {
     const std::int64_t index = *args.index.as<std::int32_t>(), n = args.y.count();
     BKD_CHECK(index >= 0 && index < n, "index {} at 0 is not in 0..{}", index, n - 1);
-    Result(args.y)(index) = In(args.x)(0);
+    const double x = In(args.x)(0);
+    const bool has_fault = args.fault && *args.fault.as<std::int32_t>() != 0;
+    Result(args.y)(index) = has_fault && std::isfinite(x) ? std::numeric_limits<double>::quiet_NaN() : x;
 }
 
 }

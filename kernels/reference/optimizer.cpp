@@ -7,6 +7,7 @@ namespace bkd::kernels::reference {
 
 // d = g + weight_decay p;  v = momentum v + d;  p -= lr (nesterov ? d + momentum v : v)
 void Optimizer::sgd_step(Stream&, const SgdStep& args) const {
+    if (args.fault && *args.fault.as<std::int32_t>() != 0) return;
     const double* grad = args.grad.as<double>();
     double* param = args.param.as<double>();
     double* velocity = args.velocity ? args.velocity.as<double>() : nullptr;

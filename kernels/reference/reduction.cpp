@@ -54,9 +54,10 @@ void Reduction::column_sum(Stream&, const ColumnSum& args) const {
 
 void Reduction::count_nonfinite(Stream&, const CountNonfinite& args) const {
     const In x(flat(args.x));
-    std::int32_t count = 0;
-    for (std::int64_t i = 0; i < args.x.count(); ++i) count += std::isfinite(x(i)) ? 0 : 1;
-    *args.count.as<std::int32_t>() = count;
+    auto* const count = args.count.view.as<std::int32_t>();
+    if (!args.count.accumulate) *count = 0;
+    for (std::int64_t i = 0; i < args.x.count(); ++i)
+        if (!std::isfinite(x(i)) && *count < std::numeric_limits<std::int32_t>::max()) ++*count;
 }
 
 }

@@ -122,7 +122,6 @@ TEST_CASE("an unknown key is refused with the key that was meant") {
         {"stage's own key", with("[stages.teacher]\nepoch = 1\n"), 302, "try: stages.teacher.epochs\n"},
         {"table that is the same for all stages", with("[stages.teacher.run]\nseed = 1\n"), 302, "unknown key"},
         {"later key", with("[ride]\nkd_on = \"mean\"\n"), 308, "ride.kd_on is not in this version"},
-        {"later choice", with("[run]\ndeterministic = \"strict\"\n"), 308, "not in this version"},
         {"unknown choice", with("[compute]\ndtype = \"f16\"\n"), 304, "one of bf16, f32"},
     });
 }

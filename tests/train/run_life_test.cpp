@@ -2,6 +2,7 @@
 // in order.
 #include "tests/train/toy_run.h"
 #include "train/resume_check.h"
+#include "train/weights.h"
 
 #include <doctest/doctest.h>
 
@@ -277,11 +278,21 @@ TEST_CASE("a run whose recipe was being changed when its process ended can still
     CHECK(facts(toy, "run").at("results").elements()[0].at("epochs").integer() == 3);
 }
 
-TEST_CASE("run.deterministic = strict is refused as long as weight gradients depend on the number of threads") {
-    const ToyRun toy;
-    const std::string said = message_of([&] { toy.recipe("ce", {"run.deterministic=strict"}); });
-    CHECK(said.find("error[E0308]: run.deterministic = \"strict\" is not in this version") != std::string::npos);
-    CHECK(said.find("try: one of: off, run") != std::string::npos);
+TEST_CASE("run.deterministic = strict gives the same bits for any number of threads, and run for the same number") {
+    ToyRun toy;
+    int runs = 0;
+    const auto weights = [&](const char* level, int threads) {
+        const std::string name = fmt::format("run{}", ++runs);
+        RunOptions options;
+        options.threads = threads;
+        toy.train("bkd", name, {fmt::format("run.deterministic={}", level)}, options);
+        return read_stage_result(toy.path() / name / "models/student.last.safetensors", nullptr, {}).weights;
+    };
+    const Weights strict = weights("strict", 1);
+    CHECK(weights("strict", 2) == strict);
+    CHECK(weights("strict", 3) == strict);
+    CHECK(weights("run", 1) == strict);
+    CHECK(weights("run", 2) == weights("run", 2));
 }
 
 TEST_CASE("a full disk ends a run with the command that goes on, and no result is lost") {
