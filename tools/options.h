@@ -80,6 +80,8 @@ struct MachineOptions {
 // "0.5,0.25": numbers separated by commas; E0203.
 std::vector<float> parse_numbers(const std::string& option, const std::string& text);
 
+std::vector<std::string> split_at_commas(const std::string& text);  // without empty parts
+
 // Words of a command line, told apart: key=value overrides and the rest.
 struct RecipeWords {
     std::vector<std::string> overrides, rest;

@@ -15,6 +15,9 @@ std::atomic<int> seen = 0;
 std::atomic<std::int64_t> seen_at = 0;  // nanoseconds of the monotonic clock; 0: no signal yet
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<std::int64_t>::is_always_lock_free);
 
+std::atomic<bool> wants_checkpoint = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
 constexpr std::int64_t together = 1'000'000'000;  // signals of different kinds within a second are one wish
 
 struct Watched {
@@ -37,19 +40,28 @@ extern "C" void remember_signal(int number) {
     std::raise(number);  // delivered when this handler returns
 }
 
+extern "C" void remember_wish(int) { wants_checkpoint = true; }
+
+void watch(int number, void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    sigaction(number, &action, nullptr);
+}
+
 }
 
 void watch_stop_signals() {
     std::signal(SIGPIPE, SIG_IGN);
+    watch(SIGUSR1, remember_wish);
     for (const Watched& signal : watched) {
         struct sigaction now {};
         if (sigaction(signal.number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) continue;
-        struct sigaction action {};
-        action.sa_handler = remember_signal;
-        action.sa_flags = SA_RESTART;
-        sigaction(signal.number, &action, nullptr);
+        watch(signal.number, remember_signal);
     }
 }
+
+bool takes_checkpoint_wish() { return wants_checkpoint.exchange(false); }
 
 const char* stop_signal() {
     const int number = seen;

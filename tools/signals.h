@@ -10,6 +10,9 @@ void watch_stop_signals();
 
 const char* stop_signal();  // "SIGTERM"; null if there was none
 
+// SIGUSR1, watched as well, asks for a checkpoint now: true once for those since the last call.
+bool takes_checkpoint_wish();
+
 // Ends the process by the signal seen, as if it had not been watched, so that a shell or scheduler sees it. Returns if
 // there was none.
 void end_by_stop_signal();

@@ -1,9 +1,15 @@
 #include "train/resume_check.h"
 
+#include "train/schema.h"
+
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace bkd {
 namespace {
+
+bool is_same(const Leaf* before, const Leaf& after) { return before != nullptr && before->value == after.value; }
 
 bool may_grow(const Leaf& leaf) { return leaf.key->resume == KeyResume::upwards; }
 
@@ -13,20 +19,60 @@ std::int64_t epochs_of(const Recipe& recipe, const std::string& stage) {
 
 }
 
-void check_changes(const Recipe& then, const Recipe& now) {
+void check_changes(const Recipe& then, const Recipe& now, const std::vector<std::string>& allowed) {
+    for (const std::string& path : allowed) {
+        const Leaf *before = then.find(path), *after = now.find(path);
+        if (before == nullptr && after == nullptr && find_key(path) == nullptr)
+            throw InputError({.id = 201,
+                              .what = fmt::format("no key \"{}\"", printable(path)),
+                              .at = "option --allow",
+                              .try_ = suggest_key(path)});
+        if (after == nullptr || is_same(before, *after))
+            throw InputError({.id = 208,
+                              .what = fmt::format("--allow {} has no effect: it does not change", printable(path)),
+                              .at = "option --allow",
+                              .try_ = fmt::format("bkd train --resume RUN --allow {} {}=VALUE", path, path)});
+    }
     for (const auto& [path, leaf] : now.leaves()) {
         const Leaf* before = then.find(path);
         if (leaf.key->effect == KeyEffect::machine || leaf.key->resume == KeyResume::free || may_grow(leaf) ||
-            (before != nullptr && before->value == leaf.value))
+            is_same(before, leaf))
             continue;
+        if (leaf.key->effect == KeyEffect::result && std::ranges::find(allowed, path) != allowed.end()) continue;
         throw InputError({.id = 1005,
                           .what = fmt::format("{} cannot change on resume: {} was {}", path, value_text(leaf.value),
                                               before == nullptr ? "unset" : value_text(before->value)),
                           .at = leaf.provenance,
                           .why = leaf.key->effect == KeyEffect::result
                                      ? "it decides results: the run would be neither the old nor a new one"
-                                     : "the run goes on in its folder"});
+                                     : "the run goes on in its folder",
+                          .try_ = leaf.key->effect == KeyEffect::result
+                                      ? fmt::format("--allow {}, where the run may end as one of its own kind", path)
+                                      : ""});
     }
+}
+
+Json changed_values(const Recipe& then, const Recipe& now) {
+    Json::Object changed;
+    for (const auto& [path, leaf] : now.leaves()) {
+        const Leaf* before = then.find(path);
+        if (!is_same(before, leaf))
+            changed.emplace_back(path, Json::Array{before == nullptr ? Json() : Json(value_text(before->value)),
+                                                   Json(value_text(leaf.value))});
+    }
+    return changed;
+}
+
+void check_no_stage_selects_best(std::span<const Stage> stages, const Checkpoint* from) {
+    for (auto i = static_cast<std::size_t>(from == nullptr ? 0 : from->stage_index); i < stages.size(); ++i)
+        if (stages[i].select.kind == Selection::Kind::best)
+            throw InputError(
+                {.id = 1005,
+                 .what = fmt::format("stage {} gives its best epoch, and --allow changes what it is trained by",
+                                     stages[i].name),
+                 .at = "option --allow",
+                 .why = "the best model on the disk may be of epochs that are trained anew",
+                 .try_ = "a new run"});
 }
 
 void check_epochs(const Recipe& then, const Recipe& now, std::span<const Stage> stages, const Checkpoint* from) {

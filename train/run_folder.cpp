@@ -182,6 +182,26 @@ std::vector<fs::path> RunFolder::checkpoints() const {
     return paths;
 }
 
+std::int64_t RunFolder::set_aside_after(std::int64_t global_step, std::int64_t segment) {
+    const fs::path aside = path_ / "checkpoints" / fmt::format("aside-{}", segment);
+    std::int64_t moved = 0;
+    for (const fs::path& path : checkpoints()) {
+        if (step_of(path) <= global_step) break;  // newest first
+        lock_->keep();
+        std::error_code error;
+        fs::create_directories(aside, error);
+        if (!error) fs::rename(path, aside / path.filename(), error);
+        if (error)
+            throw InputError({.id = 601,
+                              .what = fmt::format("cannot move {} to {}", printable(path.filename().string()),
+                                                  printable(aside.string())),
+                              .at = printable(path_.string()),
+                              .why = error.message()});
+        ++moved;
+    }
+    return moved;
+}
+
 std::optional<Checkpoint> RunFolder::newest_checkpoint(const std::function<void(const std::string&)>& warn) const {
     for (const fs::path& path : checkpoints()) {
         try {

@@ -45,6 +45,8 @@ public:
     std::int64_t dropped_bytes() const { return log_->dropped_bytes(); }
 
     void add_metrics_row(const std::string& row);
+    // Moves checkpoints of steps after `global_step` to checkpoints/aside-<segment>; how many. E0601 where one stays.
+    std::int64_t set_aside_after(std::int64_t global_step, std::int64_t segment);
     // Leaves out the rows of epochs after `global_step`.
     void cut_metrics(std::int64_t global_step);
 

@@ -54,8 +54,7 @@ struct Holder {
 
 Holder this_process() {
     Holder self;
-    std::array<char, 256> host{};
-    if (::gethostname(host.data(), host.size() - 1) == 0 && host[0] != '\0') self.host = host.data();
+    self.host = host_name();
     self.pid = ::getpid();
     self.ticks = start_ticks(self.pid);
     std::ifstream("/proc/sys/kernel/random/boot_id") >> self.boot;
@@ -86,6 +85,11 @@ std::string clock_text(std::int64_t seconds) {
     throw InputError(std::move(parts));
 }
 
+}
+
+std::string host_name() {
+    std::array<char, 256> host{};
+    return ::gethostname(host.data(), host.size() - 1) == 0 && host[0] != '\0' ? std::string(host.data()) : "-";
 }
 
 RunLock::RunLock(const std::filesystem::path& folder, const FileSystem& system)

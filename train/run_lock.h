@@ -9,6 +9,8 @@
 
 namespace bkd {
 
+std::string host_name();  // of this machine; "-" where it has none
+
 class RunLock {
 public:
     // InputError E1002, with who holds it, if another process works on the run. Taken over are the lock of a process

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace bkd {
@@ -20,7 +22,11 @@ std::string field(const std::optional<double>& value) { return value ? fmt::form
 }
 
 RunRecorder::RunRecorder(const RecordedRun& run, RunFolder& folder, const RunOptions& options, Narrator& narrator)
-    : run_(run), folder_(folder), options_(options), narrator_(narrator) {}
+    : run_(run),
+      folder_(folder),
+      options_(options),
+      narrator_(narrator),
+      cadence_(parse_cadence(run.recipe.text("checkpoint.every"), run.recipe.at("checkpoint.every"))) {}
 
 std::size_t RunRecorder::index_of(const Stage& stage) const {
     const auto at = std::ranges::find(run_.stages, stage.name, &Stage::name);
@@ -42,7 +48,7 @@ void RunRecorder::stage_started(StageRun& run) {
     base_step_ += stage_step_ - run.steps_done();  // a new stage starts where the last one ended
     stage_step_ = run.steps_done();
     stage_first_step_ = run.steps_done();
-    stage_start_ = std::chrono::steady_clock::now();
+    stage_start_ = last_checkpoint_ = std::chrono::steady_clock::now();
     progress_ = {.stage = stage.name, .epochs = run.epochs(), .steps = run.steps_per_epoch()};
     narrator_.line(stage_line(run, index_of(stage), run_.stages.size(), method_of(stage)));
     // What was said before the interruption is not said again: see the rule of logs in run_folder.h.
@@ -86,6 +92,19 @@ void RunRecorder::step_ended(StageRun& run, const StepReport* report) {
     progress_.images_per_second = images_per_second_;
     progress_.seconds_left = seconds_left(run);
     narrator_.progress(progress_);
+    const bool is_wanted = options_.wants_checkpoint && options_.wants_checkpoint();
+    // At the end of an epoch one is written after the evaluation.
+    if (!is_wanted && (run.is_epoch_done() || !is_checkpoint_due())) return;
+    const std::string path = write_checkpoint(run);
+    // No record "checkpoint": an uninterrupted run, or one at another speed, has none here.
+    if (!is_wanted) return;
+    folder_.log("signal", {{"sig", "SIGUSR1"}, {"action", "checkpoint"}, {"step", global_step()}});
+    narrator_.line(fmt::format("checkpoint on request: {}", path));
+}
+
+bool RunRecorder::is_checkpoint_due() const {
+    const std::chrono::duration<double> since = std::chrono::steady_clock::now() - last_checkpoint_;
+    return cadence_.seconds > 0 && since.count() >= cadence_.seconds;
 }
 
 void RunRecorder::log_evaluation(const StageRun& run, const EpochReport& report) {
@@ -126,7 +145,11 @@ void RunRecorder::epoch_ended(StageRun& run, const EpochReport& report) {
     narrator_.line(epoch_line(report, seconds_left(run)));
     // The best model is on the disk before a checkpoint says which epoch it is of.
     if (report.is_best) write_model(run, *run.best_result(), "best", report.epoch);
-    folder_.log("checkpoint", {{"path", write_checkpoint(run)}, {"step", global_step()}});
+    const bool ends_stretch = cadence_.epochs > 0 && report.epoch % cadence_.epochs == 0;
+    if (ends_stretch || run.is_done())
+        folder_.log("checkpoint", {{"path", write_checkpoint(run)}, {"step", global_step()}});
+    else if (is_checkpoint_due())
+        write_checkpoint(run);
     folder_.sync_log();
     if (run.is_done() && report.metrics) summaries_.push_back({stage, report.epoch, *report.metrics, run.best()});
 }
@@ -140,6 +163,7 @@ std::string RunRecorder::write_checkpoint(StageRun& run) {
     folder_.write_checkpoint(checkpoint, run_.recipe.integer("checkpoint.keep_last"),
                              run_.recipe.integer("checkpoint.keep_every"));
     checkpoint_step_ = checkpoint.global_step;
+    last_checkpoint_ = std::chrono::steady_clock::now();
     return "checkpoints/" + checkpoint_name(checkpoint);
 }
 
@@ -218,9 +242,24 @@ void RunRecorder::write_facts(const char* state, const Json& error) {
     now.set("step", global_step());
     if (!error.is_null()) now.set("error", error);
     const std::string_view now_is = state;
-    if (now_is != "created" && now_is != "running") now.set("end", time_text(std::chrono::system_clock::now()));
+    if (now_is != "created" && now_is != "running") {
+        const std::string end = time_text(std::chrono::system_clock::now());
+        now.set("end", end);
+        processes_.back().set("end", end);
+        processes_.back().set("to_step", global_step());
+    }
+    now.set("processes", processes_);
     now.set("results", results_);
     folder_.write_facts(now);
+}
+
+void RunRecorder::begin_process(const Json& earlier, std::int64_t segment) {
+    if (earlier.is_array()) processes_ = earlier.elements();
+    processes_.push_back(Json::Object{{"segment", segment},
+                                      {"host", host_name()},
+                                      {"pid", static_cast<std::int64_t>(getpid())},
+                                      {"start", time_text(std::chrono::system_clock::now())},
+                                      {"from_step", global_step()}});
 }
 
 void RunRecorder::keep_results(const Json& earlier, std::int64_t stages) {

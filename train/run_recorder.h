@@ -1,6 +1,7 @@
 #pragma once
 // RunRecorder: the trainer's observer that keeps a run's records: narration, log, table, checkpoints, models, run.json.
 #include "models/network.h"
+#include "train/checkpoint_cadence.h"
 #include "train/run_data.h"
 #include "train/train_run.h"
 #include "train/trainer.h"
@@ -38,9 +39,12 @@ public:
     const std::vector<StageSummary>& summaries() const { return summaries_; }
     std::int64_t global_step() const { return base_step_ + stage_step_; }
     Json run_facts{};  // run.json's, what does not change
+    // run.json's list of the processes that worked on the run, this one last: its host, number, start and first step.
+    void begin_process(const Json& earlier, std::int64_t segment);
 
 private:
     std::string write_checkpoint(StageRun& run);  // its path within the folder
+    bool is_checkpoint_due() const;               // by time
     void write_model(StageRun& run, const StageResult& result, const char* which, std::int64_t epoch);
     void log_evaluation(const StageRun& run, const EpochReport& report);
     double seconds_left(const StageRun& run) const;
@@ -52,7 +56,9 @@ private:
     const RunOptions& options_;
     Narrator& narrator_;
     std::vector<StageSummary> summaries_;
-    Json::Array results_;
+    Json::Array results_, processes_;
+    CheckpointCadence cadence_;
+    std::chrono::steady_clock::time_point last_checkpoint_{};
     std::int64_t base_step_ = 0, stage_step_ = 0;
     std::int64_t checkpoint_step_ = -1;  // of the last one written
     std::chrono::steady_clock::time_point epoch_start_{}, stage_start_{};

@@ -2,6 +2,7 @@
 #include "train/train_run.h"
 
 #include "data/dataset.h"
+#include "train/checkpoint_cadence.h"
 #include "train/memory_plan.h"
 #include "train/recipe_check.h"
 #include "train/resume_check.h"
@@ -9,6 +10,7 @@
 #include "train/stage_recipe.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <random>
@@ -114,6 +116,7 @@ private:
         training_.eval_batch = recipe_.integer("eval.batch");
         training_.eval_split = recipe_.text("eval.split");
         training_.groups = thresholds(recipe_);
+        parse_cadence(recipe_.text("checkpoint.every"), recipe_.at("checkpoint.every"));  // of the recorder
         training_.skips_nonfinite = recipe_.text("train.nonfinite") == "skip";
         training_.divergence_steps = recipe_.integer("train.divergence.for_steps");
         if (recipe_.is_set("train.divergence.loss_above"))
@@ -286,10 +289,12 @@ RunResult train_run(const Recipe& recipe, const RunOptions& options, Narrator& n
             created.write_recipe(recipe.print());
             RunRecorder first(recorded, created, options, narrator);
             first.run_facts = facts = first_facts(recipe, run, created, options);
+            first.begin_process({}, 1);
             first.write_facts("created");
         });
     RunRecorder recorder(recorded, folder, options, narrator);
     recorder.run_facts = facts;
+    recorder.begin_process({}, 1);
     return finish(run, recorder, folder, nullptr, [&] {
         const Process process{options.version, options.commit, run.runtime().backend->description()};
         log_start(folder, facts, process);
@@ -309,7 +314,7 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
                           .at = recipe_path,
                           .why = "its hash differs from that in run.json"});
     const Recipe recipe = load_recipe(recipe_path, overrides, options.recipes);
-    check_changes(then, recipe);
+    check_changes(then, recipe, options.allowed_changes);
     if (facts.at("state").text() == "done" && recipe.hash() == facts.at("config_hash").text()) {
         narrator.line(fmt::format("{} is finished: nothing to do", path.string()));
         return {path, RunResult::State::nothing_to_do, {}};
@@ -333,10 +338,12 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
     if (!folder.lock_taken_from().empty())
         recorder.warn(fmt::format("the run's lock is taken over from {}, which has ended", folder.lock_taken_from()));
     bool has_damaged = false;
-    const std::optional<Checkpoint> found = folder.newest_checkpoint([&](const std::string& text) {
-        recorder.warn(text);
-        has_damaged = true;
-    });
+    const std::optional<Checkpoint> found = options.from.empty()
+                                                ? folder.newest_checkpoint([&](const std::string& text) {
+                                                      recorder.warn(text);
+                                                      has_damaged = true;
+                                                  })
+                                                : std::optional(read_checkpoint(options.from, options.system));
     if (has_damaged && !found)
         throw InputError({.id = 1005,
                           .what = fmt::format("every checkpoint of run {} is damaged", printable(path.string())),
@@ -347,7 +354,18 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
     const auto seed = static_cast<std::uint64_t>(recipe.integer("run.seed"));
     if (from != nullptr) check_checkpoint(*from, facts.at("id").text(), seed, run.stages());
     check_epochs(then, recipe, run.stages(), from);
+    if (!options.allowed_changes.empty()) {
+        check_no_stage_selects_best(run.stages(), from);
+        recorder.warn(fmt::format("{} changed: the run is no longer one of its recipe",
+                                  fmt::join(options.allowed_changes, ", ")));
+    }
 
+    const bool is_new_course = !options.from.empty() || !options.allowed_changes.empty();
+    const std::int64_t set_aside =
+        is_new_course ? folder.set_aside_after(from == nullptr ? 0 : from->global_step, segment) : 0;
+    if (set_aside > 0)
+        recorder.warn(fmt::format("{} checkpoint{} of later steps moved to checkpoints/aside-{}", set_aside,
+                                  set_aside == 1 ? "" : "s", segment));
     change_recipe(folder, facts, recipe);
     facts.set("segments", segment);
     if (const std::string device = run.runtime().backend->description(); device != facts.at("device").text())
@@ -358,6 +376,8 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
         recorder.go_on_from(*from);
         recorder.keep_results(facts.at("results"), from->stage_index);
     }
+    const Json* processes = facts.find("processes");
+    recorder.begin_process(processes == nullptr ? Json() : *processes, segment);
     return finish(run, recorder, folder, from, [&] {
         const Process process{options.version, options.commit, run.runtime().backend->description()};
         recorder.write_facts("running");
@@ -365,7 +385,8 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
         log_start(folder, facts, process);
         folder.log("resume", {{"from", from ? Json("checkpoints/" + checkpoint_name(*from)) : Json()},
                               {"step", recorder.global_step()},
-                              {"dropped_bytes", folder.dropped_bytes()}});
+                              {"dropped_bytes", folder.dropped_bytes()},
+                              {"changed", changed_values(then, recipe)}});
         narrate_start(narrator, process, recipe, run, folder);
         narrator.line(from ? fmt::format("resumed from {}", checkpoint_name(*from))
                            : std::string("no checkpoint yet: from the start"));

@@ -16,6 +16,10 @@ struct RunOptions {
     // Asked after each step: name of the signal ("SIGTERM") that asks the run to end after it, with a checkpoint; null
     // if there was none.
     std::function<const char*()> stop_signal{};
+    std::function<bool()> wants_checkpoint{};  // asked after each step: true once for each wish for one now
+    // Of a resume: keys that may change though they decide results, and a checkpoint to go on from instead of the newest.
+    std::vector<std::string> allowed_changes{};
+    std::filesystem::path from{};
     FileSystem system{};
 };
 
@@ -40,8 +44,9 @@ RunResult train_run(const Recipe& recipe, const RunOptions& options, Narrator& n
 
 // From the newest checkpoint that verifies; the first stage anew if there is none, E1005 if all are damaged. The result
 // has the same bits as an uninterrupted run on the same machine. `overrides` may change what cannot change results, and
-// epochs upwards (resume_check.h): E1005 for others, and where data, recipe or checkpoint are not those of the run.
-// E1002 where another process works on it.
+// epochs upwards (resume_check.h), and what options.allowed_changes names, which ends that promise: E1005 for others, and
+// where data, recipe or checkpoint are not those of the run. E1002 where another process works on it. Checkpoints of steps
+// after the one that it goes on from are set aside.
 RunResult resume_run(const std::filesystem::path& run, const std::vector<std::string>& overrides,
                      const RunOptions& options, Narrator& narrator);
 

@@ -1,5 +1,7 @@
 #include "tools/check/ops_report.h"
 
+#include "tools/options.h"
+
 #include "engine/json.h"
 #include "kernels/cases/check.h"
 
@@ -127,16 +129,6 @@ bool has_f32_case(const std::vector<CaseReference>& cases, const kernels::OpCase
     return std::ranges::any_of(cases, [&](const CaseReference& c) { return c.op == &op && c.dtype == DType::f32; });
 }
 
-}
-
-std::vector<std::string> split_at_commas(const std::string& text) {
-    std::vector<std::string> parts;
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t comma = std::min(text.find(',', at), text.size());
-        if (comma > at) parts.push_back(text.substr(at, comma - at));
-        at = comma + 1;
-    }
-    return parts;
 }
 
 int ops_report(const std::string& mode, const OpsReportOptions& options, std::FILE* out) {

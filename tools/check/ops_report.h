@@ -25,6 +25,4 @@ struct OpsReportOptions {
 // mode test, same or list. Returns 0, or 1 if a case failed or none was run. Counted by op and by dtype.
 int ops_report(const std::string& mode, const OpsReportOptions& options, std::FILE* out);
 
-std::vector<std::string> split_at_commas(const std::string& text);
-
 }

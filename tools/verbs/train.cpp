@@ -34,7 +34,7 @@ void check_said_once(const std::vector<RecipeSetting>& options, const std::vecto
 int run_train(const std::vector<std::string>& arguments) {
     std::vector<std::string> words;
     MachineOptions machine;
-    std::string resume, name, folder, progress = "auto";
+    std::string resume, from, allow, name, folder, progress = "auto";
     std::optional<std::int64_t> seed;
     Options options(
         "train",
@@ -47,6 +47,9 @@ int run_train(const std::vector<std::string>& arguments) {
     options.takes_overrides();
     machine.add_to(options);
     options.value("--resume", resume, "a run's folder: continue from its newest whole checkpoint");
+    options.value("--from", from, "with --resume: this checkpoint instead; later ones are set aside");
+    options.value("--allow", allow,
+                  "with --resume: keys that may change though they decide results, separated by commas");
     options.value("--seed", seed, 0, INT64_MAX, "of everything random but the subset; the same as run.seed=N");
     options.value("--name", name, "of the run; default <recipe>-s<seed>");
     options.value("--run-dir", folder, "folder that holds runs; the same as run.dir");
@@ -60,7 +63,10 @@ int run_train(const std::vector<std::string>& arguments) {
                    .commit = program_commit(),
                    .command = arguments,
                    .recipes = recipe_options(),
-                   .stop_signal = stop_signal};
+                   .stop_signal = stop_signal,
+                   .wants_checkpoint = takes_checkpoint_wish,
+                   .allowed_changes = split_at_commas(allow),
+                   .from = from};
     run.command.insert(run.command.begin(), {"bkd", "train"});
     for (const auto& [key, value, option] :
          {std::tuple{"run.seed", seed ? fmt::format("{}", *seed) : std::string(), "option --seed"},
@@ -85,6 +91,12 @@ int run_train(const std::vector<std::string>& arguments) {
                               .try_ = "bkd train --resume RUN [key=value]"});
         result = resume_run(resume, split.overrides, run, *narrator);
     } else {
+        for (const auto& [option, value] : {std::pair{"--from", &from}, {"--allow", &allow}})
+            if (!value->empty())
+                throw InputError({.id = 208,
+                                  .what = fmt::format("{} has no effect without --resume", option),
+                                  .at = fmt::format("option {}", option),
+                                  .try_ = "bkd train --resume RUN"});
         if (split.rest.size() != 1)
             throw InputError({.id = 206,
                               .what = fmt::format("bkd train needs one recipe, got {}", split.rest.size()),
