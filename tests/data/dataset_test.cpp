@@ -38,6 +38,17 @@ TEST_CASE("every listed data set is described without a file: names, image size,
     CHECK(contains(error_of([] { describe_dataset("cifar11"); }), "E0304 "));
 }
 
+TEST_CASE("the made set is the same everywhere, its classes alike in number and its images unlike") {
+    const ImageSet train = open_dataset("synthetic", "nowhere", Split::train),
+                   test = open_dataset("synthetic", "nowhere", Split::test);
+    CHECK(class_counts(train.labels, 10) == std::vector<std::int64_t>(10, 40));
+    CHECK(class_counts(test.labels, 10) == std::vector<std::int64_t>(10, 10));
+    CHECK(train.images.size() == 400 * 32 * 32 * 3);
+    CHECK(train.images == open_dataset("synthetic", "auto", Split::train).images);
+    CHECK_FALSE(std::ranges::equal(train.image(0), test.image(0)));
+    CHECK_FALSE(std::ranges::equal(train.image(0), train.image(10)));
+}
+
 TEST_CASE("an unknown name or split is answered with the known ones") {
     const std::string error = error_of([] { open_dataset("cifar11", "auto", Split::train); });
     CHECK(contains(error, "E0304 "));

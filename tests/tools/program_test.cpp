@@ -48,6 +48,23 @@ TEST_CASE("help goes to standard output, is at most 100 columns wide and names e
         CHECK(contains(run_program(folder, "").out, verb));
 }
 
+TEST_CASE("any recipe runs on made data in seconds") {
+    const ToyRun toy;
+    const std::string folder = toy.path().string();
+    for (const char* recipe : {"cifar100_step_10_kd", "fashion_mnist_lt_100_bkd"}) {
+        const Said said =
+            run_program(folder, std::string("train ") + recipe + " --smoke model.name=resnet8 --run-dir " + folder +
+                                    "/smoke --progress none");
+        CAPTURE(said.err);
+        REQUIRE(said.code == 0);
+        const std::string run = folder + "/smoke/" + recipe + "-s1";
+        CHECK(said.out == run + "\n");
+        CHECK(std::filesystem::exists(run + "/models/student.last.safetensors"));
+        CHECK(contains(text_of_file(run + "/recipe.toml"), "name = \"synthetic\""));
+    }
+    CHECK(run_program(folder, "train --smoke --resume " + folder).code == 2);
+}
+
 TEST_CASE("a run killed at an epoch end and resumed ends with the same weights, bit for bit") {
     const ToyRun toy;
     const std::string folder = toy.path().string(), recipe = write_recipe(toy, "bkd");

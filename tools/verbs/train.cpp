@@ -29,6 +29,20 @@ void check_said_once(const std::vector<RecipeSetting>& options, const std::vecto
         }
 }
 
+// The recipe on made data: as it is but for what decides how long it takes.
+void make_smoke(RecipeOptions& recipes, const RecipeWords& words) {
+    const Recipe recipe = load_recipe(words.rest[0], words.overrides, recipes);
+    const auto set = [&](const char* key, const char* value) {
+        recipes.options.push_back({key, value, "option --smoke"});
+    };
+    set("data.name", "synthetic");
+    if (recipe.text("data.imbalance") != "none") set("data.imbalance_ratio", "4");
+    set("batch.size", "32");
+    set("train.epochs", "2");
+    set("schedule.warmup_epochs", "0.5");
+    set("log.every", "5");
+}
+
 }
 
 int run_train(const std::vector<std::string>& arguments) {
@@ -36,6 +50,7 @@ int run_train(const std::vector<std::string>& arguments) {
     MachineOptions machine;
     std::string resume, from, allow, name, folder, progress = "auto";
     std::optional<std::int64_t> seed;
+    bool is_smoke = false;
     Options options(
         "train",
         "Runs all stages of a recipe (teacher, then student) in a folder of its own: log, checkpoints, models. Prints "
@@ -53,6 +68,7 @@ int run_train(const std::vector<std::string>& arguments) {
     options.value("--seed", seed, 0, INT64_MAX, "of everything random but the subset; the same as run.seed=N");
     options.value("--name", name, "of the run; default <recipe>-s<seed>");
     options.value("--run-dir", folder, "folder that holds runs; the same as run.dir");
+    options.flag("--smoke", is_smoke, "on made data, for two epochs: whether a recipe runs, in seconds");
     options.choice("--progress", progress, {"auto", "bar", "lines", "none"}, "how progress is shown on standard error");
     if (!options.parse(arguments)) return 0;
 
@@ -78,6 +94,11 @@ int run_train(const std::vector<std::string>& arguments) {
     watch_stop_signals();
     RunResult result;
     if (!resume.empty()) {
+        if (is_smoke)
+            throw InputError({.id = 208,
+                              .what = "--smoke has no effect beside --resume",
+                              .at = "option --smoke",
+                              .try_ = "bkd train RECIPE --smoke"});
         if (!split.rest.empty())
             throw InputError(
                 {.id = 205,
@@ -91,6 +112,7 @@ int run_train(const std::vector<std::string>& arguments) {
                               .try_ = "bkd train --resume RUN [key=value]"});
         result = resume_run(resume, split.overrides, run, *narrator);
     } else {
+        if (is_smoke && split.rest.size() == 1) make_smoke(run.recipes, split);
         for (const auto& [option, value] : {std::pair{"--from", &from}, {"--allow", &allow}})
             if (!value->empty())
                 throw InputError({.id = 208,
