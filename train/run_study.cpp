@@ -121,7 +121,8 @@ private:
 
     void add_gradients(StageStudy& result) {
         const auto classes = static_cast<std::size_t>(context_.classes());
-        result.encouraging.assign(classes, 0), result.discouraging.assign(classes, 0);
+        for (auto* sums : {&result.encouraging, &result.discouraging, &result.encouraging_by_others})
+            sums->assign(classes, 0);
         Tape tape;
         Context ctx(context_.runtime(), &tape, false);
         FeedSource& feed = context_.feed();
@@ -134,7 +135,8 @@ private:
             const Tensor loss = method_->loss(step);
             if (logits.size() != 1 || !loss.takes_gradient()) {
                 tape.clear();
-                result.encouraging.clear(), result.discouraging.clear();
+                for (auto* sums : {&result.encouraging, &result.discouraging, &result.encouraging_by_others})
+                    sums->clear();
                 return;
             }
             tape.backward(plain_, loss);
@@ -148,8 +150,9 @@ private:
         const auto images = static_cast<double>(labels.size());
         for (std::size_t i = 0; i < labels.size(); ++i)
             for (std::size_t c = 0; c < classes; ++c) {
-                const bool is_own = static_cast<std::size_t>(labels[i]) == c;
-                (is_own ? result.encouraging : result.discouraging)[c] += images * std::abs(gradient[i * classes + c]);
+                const double push = -images * gradient[i * classes + c];
+                (push > 0 ? result.encouraging : result.discouraging)[c] += std::abs(push);
+                if (push > 0 && static_cast<std::size_t>(labels[i]) != c) result.encouraging_by_others[c] += push;
             }
     }
 
@@ -217,6 +220,7 @@ RunStudy study_run(const RunRecord& run, const StudyOptions& options) {
             return found->second;
         };
         for (const Stage& stage : opened.stages) {
+            if (options.only_last_stage && &stage != &opened.stages.back()) continue;
             const auto record = std::ranges::find(run.stages, stage.name, &StageRecord::name);
             if (record == run.stages.end() || !record->is_finished || stage.finish) {
                 study.missing.push_back(fmt::format(

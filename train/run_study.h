@@ -14,10 +14,13 @@ struct ClassProbabilities {
 
 struct StageStudy {
     std::string stage{};
-    // [classes] sums of |dL/dz_c| over the training images of class c (encouraging: it raises z_c) and over those of
-    // other classes (discouraging); the stage's own loss at its last weights, without augmentation and mixing. Empty
-    // where the loss does not take the network's logits as they are.                      paper: section 3.1, Fig. 2b
+    // [classes] sums over the training images of what a step would add to z_c (encouraging, -dL/dz_c where that is above
+    // 0) and take from it (discouraging); the stage's own loss at its last weights, without augmentation and mixing. Of
+    // cross-entropy the first come from images of class c alone and the second from all others; a distilled target may
+    // encourage c by others' images, too. Empty where the loss does not take the network's logits as they are.
+    //                                                                                   paper: section 3.1, Fig. 2b
     std::vector<double> encouraging{}, discouraging{};
+    std::vector<double> encouraging_by_others{};  // [classes] the part of it from images of other classes
     std::vector<double> omega{};  // [classes] class weights of the last epoch; empty: the stage has none
     double temperature = 1;       // of all probabilities below; 1 without a teacher
     ClassProbabilities student{};
@@ -34,7 +37,8 @@ struct StudyOptions {
     Device device{};
     int threads = 0;
     RecipeOptions recipes{};
-    std::string data_root{};                        // empty: the run's
+    std::string data_root{};  // empty: the run's
+    bool only_last_stage = false;
     std::function<void(const std::string&)> say{};  // what is being computed
 };
 

@@ -46,6 +46,7 @@ ReportedRun made_up(const std::string& name, std::int64_t classes, const std::st
     for (std::size_t c = 0; c < count; ++c) {
         study.encouraging.push_back(1.0 + static_cast<double>(c));
         study.discouraging.push_back(900.0);
+        study.encouraging_by_others.push_back(0.5);
         study.omega.push_back(0.01 * static_cast<double>(c + 1));
         study.student.of_class.push_back(1.0 / static_cast<double>(classes));
         study.student.of_label.push_back(0.5);
@@ -152,6 +153,21 @@ TEST_CASE("runs of other classes have figures of their own") {
     CHECK(class_groups(series_of(single)).front().order.front() == 0);
 }
 
+TEST_CASE("of more than a hundred classes neighbours by count are drawn as their mean") {
+    const std::vector<ReportedRun> runs{made_up("a", 250, "c")};
+    const std::vector<Series> series = series_of(runs);
+    const ClassGroup group = class_groups(series).front();
+    std::vector<double> values;
+    for (int c = 0; c < 250; ++c) values.push_back(c);
+    CHECK(group.together() == 3);
+    CHECK(group.sorted(values).size() == 84);
+    CHECK(group.sorted(values).at(1) == 4);
+    CHECK(group.ranks().at(1) == 5);
+    CHECK(group.ranks().back() == 250);
+    values[3] = std::nan("");
+    CHECK(group.sorted(values).at(1) == 4.5);
+}
+
 TEST_CASE("ticks are round numbers within the range, also on a logarithmic axis") {
     const auto at = [](const std::vector<Tick>& ticks) {
         std::vector<double> values;
@@ -160,6 +176,7 @@ TEST_CASE("ticks are round numbers within the range, also on a logarithmic axis"
     };
     CHECK(at(ticks_of({0, 100}, 5)) == std::vector<double>{0, 20, 40, 60, 80, 100});
     CHECK(at(ticks_of({3, 3}, 5)) == std::vector<double>{3});
+    CHECK(ticks_of({2.0, 2.01}, 5)[1].text == "2.002");
     CHECK(at(log_ticks_of({0.5, 10})) == std::vector<double>{0.5, 1, 2, 5, 10});
     CHECK(at(log_ticks_of({1, 1e4})) == std::vector<double>{1, 10, 100, 1000, 10000});
     CHECK(range_of(std::vector<double>{2, std::nan(""), -1}).low == -1);

@@ -51,6 +51,7 @@ TEST_CASE("the gradients of cross-entropy by class are those of softmax minus la
     }
     // What an image sends to its own logit it takes from the others.
     CHECK(sum(study.stages[0].encouraging) == doctest::Approx(sum(study.stages[0].discouraging)).epsilon(1e-4));
+    CHECK(sum(study.stages[0].encouraging_by_others) == 0);
     CHECK(study.stages[0].omega.empty());
     CHECK_FALSE(study.stages[0].teacher);
     CHECK(study.evaluations.empty());
@@ -72,9 +73,12 @@ TEST_CASE("the weights move the teacher's probability from frequent classes to r
     CHECK(student.balanced->of_class.back() > student.teacher->of_class.back());
     const std::vector<double> omega = class_weights(run.class_counts(), {});
     for (std::size_t c = 0; c < 10; ++c) CHECK(student.omega[c] == doctest::Approx(omega[c]).epsilon(1e-6));
-    // Both parts of the loss, softmax minus a target, sum to zero over the classes of an image.
+    // Both parts of the loss are softmax minus a target: what an image gives to some classes it takes from others.
     REQUIRE(student.encouraging.size() == 10);
-    CHECK(sum(student.discouraging) > 0);
+    CHECK(sum(student.encouraging) == doctest::Approx(sum(student.discouraging)).epsilon(1e-4));
+    // Images of other classes raise the rarest class by more than cross-entropy lets them, which is by nothing.
+    CHECK(student.encouraging_by_others.back() > 0.1 * student.encouraging.back());
+    CHECK(student.encouraging_by_others.back() < student.encouraging.back());
 }
 
 TEST_CASE("a run without evaluation files is evaluated; a stage that has not ended is said to be missing") {
@@ -86,6 +90,7 @@ TEST_CASE("a run without evaluation files is evaluated; a stage that has not end
     REQUIRE(study.evaluations.size() == 2);
     CHECK(study.evaluations[1].metrics.confusion == before.evaluation("student.last")->metrics.confusion);
     toy.train("bkd", "cut", {}, stop_after(3));
+    CHECK(study_run(before, {.threads = 1, .only_last_stage = true}).stages.size() == 1);
     const RunStudy half = study_of(toy, "cut");
     CHECK(half.stages.size() == 1);
     CHECK(half.missing == std::vector<std::string>{"stage student: it has not ended yet"});

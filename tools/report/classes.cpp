@@ -32,10 +32,10 @@ std::string by_count(const ClassGroup& group) {
     // Training counts behind it on a logarithmic scale of their own: the largest class reaches the top.
     const auto most = static_cast<double>(std::max<std::int64_t>(*std::ranges::max_element(group.counts), 2));
     const std::vector<double> ranks = group.ranks();
-    for (std::size_t i = 0; i < classes; ++i) {
-        const auto n = static_cast<double>(std::max<std::int64_t>(group.counts[group.order[i]], 1));
-        figure.column(ranks[i], classes <= 50 ? 0.8 : 1.0, 0, 100 * std::log(n) / std::log(most));
-    }
+    const std::vector<double> counts = group.sorted(std::vector<double>(group.counts.begin(), group.counts.end()));
+    for (std::size_t i = 0; i < ranks.size(); ++i)
+        figure.column(ranks[i], classes <= 50 ? 0.8 : static_cast<double>(group.together()), 0,
+                      100 * std::log(std::max(counts[i], 1.0)) / std::log(most));
     const auto lines = static_cast<double>(group.series.size());
     for (std::size_t s = 0; s < group.series.size(); ++s) {
         const Series& series = *group.series[s];

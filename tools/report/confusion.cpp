@@ -41,8 +41,8 @@ std::string by_shot(const ClassGroup& group, const Series& series, const Metrics
             counts[place(row) * 3 + place(column)] += m.confusion[row * classes + column];
     }
     HeatMap map{.about = fmt::format("confusion of {} by shot group", series.label),
-                .row_title = "group of the true class",
-                .column_title = "of the predicted; percent of the row",
+                .row_title = "true group",
+                .column_title = "predicted; percent of the row",
                 .names = {"many", "medium", "few"},
                 .colour = series.look.colour};
     for (std::size_t i = 0; i < 9; ++i) map.shares.push_back(share(counts[i], samples[i / 3]));

@@ -26,7 +26,7 @@ std::string plot(const std::string& about, const std::string& title, std::span<c
         epochs.insert(epochs.end(), curve.epochs.begin(), curve.epochs.end());
     }
     Range y = range_of(all);
-    const double margin = 0.06 * std::max(y.high - y.low, 1e-3 * std::abs(y.high));
+    const double margin = 0.06 * std::max(y.high - y.low, 0.1 * std::abs(y.high));
     y = {y.low >= 0 ? std::max(0.0, y.low - margin) : y.low - margin, y.high + margin};
     Range x = range_of(epochs);
     if (x.high == x.low) x = {x.low - 0.5, x.high + 0.5};

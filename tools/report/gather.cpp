@@ -152,15 +152,25 @@ std::vector<ClassGroup> class_groups(std::span<const Series> series) {
     return groups;
 }
 
+std::size_t ClassGroup::together() const { return (order.size() + 99) / 100; }
+
 std::vector<double> ClassGroup::sorted(std::span<const double> values) const {
     std::vector<double> result;
-    for (const std::size_t c : order) result.push_back(c < values.size() ? values[c] : std::nan(""));
+    for (std::size_t first = 0; first < order.size(); first += together()) {
+        double sum = 0, n = 0;
+        for (std::size_t i = first; i < std::min(first + together(), order.size()); ++i)
+            if (order[i] < values.size() && std::isfinite(values[order[i]])) sum += values[order[i]], ++n;
+        result.push_back(n > 0 ? sum / n : std::nan(""));
+    }
     return result;
 }
 
 std::vector<double> ClassGroup::ranks() const {
-    std::vector<double> result(order.size());
-    std::iota(result.begin(), result.end(), 1.0);
+    std::vector<double> result;
+    for (std::size_t first = 0; first < order.size(); first += together()) {
+        const std::size_t end = std::min(first + together(), order.size());
+        result.push_back(static_cast<double>(first + 1 + end) / 2);
+    }
     return result;
 }
 
@@ -176,7 +186,8 @@ bool ClassGroup::place_ticks(Axis& axis) const {
         const std::size_t at = i * (classes - 1) / 4;
         axis.ticks.push_back({static_cast<double>(at + 1), fmt::format("{}", at + 1)});
     }
-    axis.title = "classes by falling training count";
+    axis.title = together() > 1 ? fmt::format("classes by falling training count, means of {}", together())
+                                : std::string("classes by falling training count");
     return false;
 }
 

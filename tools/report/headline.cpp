@@ -8,7 +8,7 @@ namespace {
 std::string state_of(const RunRecord& run, const Series& series, const std::optional<Headline>& headline) {
     const std::string progress =
         headline ? fmt::format("epoch {} of {}", headline->epoch, headline->epochs) : std::string("no evaluation yet");
-    if (run.state() == "done") return headline ? "after the last epoch, " + progress : progress;
+    if (run.state() == "done") return headline ? "last " + progress : progress;
     return fmt::format("{}, {} of {} at {}", run.state(), progress, series.stage->name, run.time);
 }
 

@@ -50,27 +50,43 @@ std::string class_plot(const ClassGroup& group, const std::string& about, const 
     return figure.str();
 }
 
-std::string gradient_figure(const ClassGroup& group) {
+// A line of each series for which `value` gives one of the study's classes.
+template <class Value>
+std::vector<ClassLine> gradient_lines(const ClassGroup& group, Value value) {
     std::vector<ClassLine> lines;
     for (const Series* s : group.series) {
         const StageStudy* study = s->study();
         if (study == nullptr || study->encouraging.empty()) continue;
         ClassLine line{.name = s->label, .look = s->look};
         for (std::size_t c = 0; c < study->encouraging.size(); ++c)
-            line.values.push_back(study->encouraging[c] > 0 ? study->discouraging[c] / study->encouraging[c]
-                                                            : std::nan(""));
+            line.values.push_back(study->encouraging[c] > 0 ? value(*study, c) / study->encouraging[c] : std::nan(""));
         lines.push_back(std::move(line));
     }
-    if (lines.empty()) return {};
-    return html_figure(
+    return lines;
+}
+
+std::string gradient_figures(const ClassGroup& group) {
+    const auto ratios = gradient_lines(group, [](const StageStudy& s, std::size_t c) { return s.discouraging[c]; });
+    const auto foreign =
+        gradient_lines(group, [](const StageStudy& s, std::size_t c) { return 100 * s.encouraging_by_others[c]; });
+    if (ratios.empty()) return {};
+    std::string out = html_figure(
         "Discouraging over encouraging gradient",
         class_plot(group, "ratio of discouraging to encouraging gradient of each class",
-                   "\u03A3 |\u2202L/\u2202z| of other classes\u2019 images / of its own", lines, true, 1, "in balance"),
-        "Paper: section 3.1, Fig. 2b. Over all training images, at the last weights, of each run\u2019s own loss, "
-        "without "
-        "augmentation and mixing. Above 1, images of other classes push the class\u2019s logit down more than its own "
-        "push "
-        "it up.");
+                   "all that lowers the class\u2019s logit / all that raises it", ratios, true, 1, "in balance"),
+        "Paper: section 3.1, Fig. 2b. Sums of \u2202L/\u2202z over all training images, at the last weights, of each "
+        "run\u2019s own loss, without augmentation and mixing. Above 1 the next steps would lower the class.");
+    const bool has_foreign = std::ranges::any_of(foreign, [](const ClassLine& line) {
+        return std::ranges::any_of(line.values, [](double v) { return v > 0; });
+    });
+    if (has_foreign)
+        out += html_figure(
+            "Raised by images of other classes",
+            class_plot(group, "share of the encouraging gradient that comes from other classes\u2019 images",
+                       "percent of all that raises the class\u2019s logit", foreign, false, std::nullopt, ""),
+            "By cross-entropy only a class\u2019s own images raise its logit: 0. A distilled target lets the "
+            "images of other classes raise it, too, and rare classes have few of their own.");
+    return out;
 }
 
 std::string omega_figure(const ClassGroup& group) {
@@ -113,7 +129,9 @@ std::string teacher_figures(const ClassGroup& group, const Series& series, const
                        class_plot(group, "mean probability of the right class by class",
                                   fmt::format("mean over the class\u2019s {} images, percent", split), of_label, false,
                                   std::nullopt, ""),
-                       "Rising at the right end: the balanced target gives rare classes what the teacher withheld.");
+                       study.balanced ? "Where \u03C9 \u00B7 teacher lies above teacher, the target gives the class "
+                                        "what the teacher withheld."
+                                      : "");
 }
 
 }
@@ -121,7 +139,7 @@ std::string teacher_figures(const ClassGroup& group, const Series& series, const
 std::string gradients_section(std::span<const ClassGroup> groups) {
     std::string out;
     for (const ClassGroup& group : groups) {
-        const std::string figures = gradient_figure(group) + omega_figure(group);
+        const std::string figures = gradient_figures(group) + omega_figure(group);
         if (figures.empty()) continue;
         if (groups.size() > 1) out += fmt::format("<h3>{}</h3>\n", escaped(group.title));
         out += "<div class=\"grid\">\n" + figures + "</div>\n";

@@ -40,6 +40,7 @@ Json series_json(const Series& series) {
     if (const StageStudy* study = series.study()) {
         object.emplace_back("encouraging", Json::array(study->encouraging));
         object.emplace_back("discouraging", Json::array(study->discouraging));
+        object.emplace_back("encouraging_by_others", Json::array(study->encouraging_by_others));
         object.emplace_back("omega", Json::array(study->omega));
         const auto add = [&](const std::string& name, const ClassProbabilities& p) {
             object.emplace_back(

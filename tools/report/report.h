@@ -38,9 +38,10 @@ struct ClassGroup {
     ShotThresholds thresholds{};
     std::vector<const Series*> series{};
 
-    // values[label] in this order.
-    std::vector<double> sorted(std::span<const double> values) const;
-    std::vector<double> ranks() const;  // 1, 2, ...
+    // Of more than 100 classes so many neighbours in this order are drawn as their mean.
+    std::size_t together() const;
+    std::vector<double> sorted(std::span<const double> values) const;  // values[label] in this order
+    std::vector<double> ranks() const;                                 // 1, 2, ...; of several their middle
     // Ticks of an axis of classes: names where they fit, else ranks with counts. True: they stand aslant.
     bool place_ticks(Axis& axis) const;
 };

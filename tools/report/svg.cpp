@@ -57,9 +57,11 @@ std::vector<Tick> ticks_of(const Range& range, int count) {
     const double span = range.high - range.low;
     if (!(span > 0)) return {{range.low, short_number(range.low)}};
     const double step = round_step(span / count);
+    // As many decimals as tell neighbours apart.
+    const int decimals = std::clamp(static_cast<int>(-std::floor(std::log10(step * 1.001))), 0, 9);
     std::vector<Tick> ticks;
     for (double k = std::ceil(range.low / step - 1e-9); k * step <= range.high + span * 1e-9; ++k)
-        ticks.push_back({k * step, short_number(std::abs(k) < 0.5 ? 0 : k * step)});
+        ticks.push_back({k * step, fmt::format("{:.{}f}", std::abs(k) < 0.5 ? 0 : k * step, decimals)});
     return ticks;
 }
 

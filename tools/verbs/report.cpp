@@ -77,6 +77,7 @@ int run_report(const std::vector<std::string>& arguments) {
                                        .threads = static_cast<int>(machine.threads),
                                        .recipes = recipe_options(),
                                        .data_root = data_root,
+                                       .only_last_stage = runs.size() > 1,  // all that the page shows
                                        .say = [](const std::string& text) { fmt::print(stderr, "{}\n", text); }});
         } catch (const InputError& error) {
             if (error.exit_code() == 8) throw;  // the device that was asked for
