@@ -30,7 +30,7 @@ std::string class_plot(const ClassGroup& group, const std::string& about, const 
             if (!is_log || v > 0) all.push_back(v);
         longest = std::max(longest, line.name.size());
     }
-    if (level) all.push_back(*level);
+    if (level) all.push_back(*level), longest = std::max(longest, level_says.size());
     const Range range = range_of(all);
     const Range y = is_log ? log_range(range) : Range{0, 1.08 * range.high};
     PlotOptions options{
@@ -73,7 +73,7 @@ std::string gradient_figures(const ClassGroup& group) {
     std::string out = html_figure(
         "Discouraging over encouraging gradient",
         class_plot(group, "ratio of discouraging to encouraging gradient of each class",
-                   "all that lowers the class\u2019s logit / all that raises it", ratios, true, 1, "in balance"),
+                   "all that lowers the class\u2019s logit / all that raises it", ratios, true, 1, "balance"),
         "Paper: section 3.1, Fig. 2b. Sums of \u2202L/\u2202z over all training images, at the last weights, of each "
         "run\u2019s own loss, without augmentation and mixing. Above 1 the next steps would lower the class.");
     const bool has_foreign = std::ranges::any_of(foreign, [](const ClassLine& line) {
@@ -95,10 +95,10 @@ std::string omega_figure(const ClassGroup& group) {
         if (const StageStudy* study = s->study(); study != nullptr && !study->omega.empty())
             lines.push_back({s->label, study->omega, s->look});
     if (lines.empty()) return {};
-    return html_figure("Class weights \u03C9",
-                       class_plot(group, "class weight of each class", "weight, in the last epoch", lines, true, 1,
-                                  "all classes alike"),
-                       "Paper: Eq. 2. Runs whose loss has no class weights are not drawn.");
+    return html_figure(
+        "Class weights \u03C9",
+        class_plot(group, "class weight of each class", "weight, in the last epoch", lines, true, 1, "even"),
+        "Paper: Eq. 2. Runs whose loss has no class weights are not drawn.");
 }
 
 std::string teacher_figures(const ClassGroup& group, const Series& series, const StageStudy& study) {
@@ -121,7 +121,7 @@ std::string teacher_figures(const ClassGroup& group, const Series& series, const
                fmt::format("{}: the share each class is given", escaped(series.label)),
                class_plot(group, "mean probability of each class over all images",
                           fmt::format("mean probability over all {} images, percent", split), of_class, false, even,
-                          "an even share"),
+                          "even"),
                fmt::format("softmax(z/T), T = {}.{}", short_number(study.temperature),
                            study.balanced ? " \u03C9 \u00B7 teacher is normalised for each image: the target of Eq. 8."
                                           : " This loss does not re-weight its teacher.")) +

@@ -33,7 +33,7 @@ svg text{fill:var(--ink);font-size:13px;font-variant-numeric:tabular-nums}
 svg .tick{fill:var(--soft)}
 svg .small{font-size:12px}
 svg .tiny{font-size:10.5px}
-svg .end,svg .mid{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
+svg .end{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
 svg .s{fill:var(--c)}
 .e{text-anchor:end}.m{text-anchor:middle}
 .grid-line{stroke:var(--rule);stroke-width:1}

@@ -157,9 +157,9 @@ void Plot::whisker(double x, double shift_px, double low, double high, const Loo
 }
 
 void Plot::level(double y, std::string_view text) {
-    back_ += fmt::format("<path class=\"mark\" d=\"M{:.1f} {:.1f}H{:.1f}\"/>", options_.left, y_at(y),
-                         options_.width - options_.right);
-    front_ += text_at(options_.width - options_.right - 4, y_at(y) - 4, "tick tiny mid e", text);
+    const double right = options_.width - options_.right;
+    back_ += fmt::format("<path class=\"mark\" d=\"M{:.1f} {:.1f}H{:.1f}\"/>", options_.left, y_at(y), right);
+    ends_.push_back({right + 8, y_at(y), std::string(text), {.is_grey = true}});
 }
 
 void Plot::name_end(double x, double y, std::string_view text, const Look& look) {
@@ -179,7 +179,7 @@ std::string Plot::str() {
         names +=
             text_at(end.x, end.y + 4,
                     fmt::format("s end {}", end.look.is_grey ? "grey" : fmt::format("s{}", end.look.colour)), end.text);
-    return open_svg(options_.width, options_.height, options_.about) + back_ + marks_ + front_ + names + "</svg>";
+    return open_svg(options_.width, options_.height, options_.about) + back_ + marks_ + names + "</svg>";
 }
 
 std::string bar_rows(std::string_view about, std::span<const BarGroup> groups) {

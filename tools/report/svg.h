@@ -57,7 +57,7 @@ public:
     void line(std::span<const double> x, std::span<const double> y, const Look& look, bool has_markers);
     void column(double x, double width, double low, double high);  // in the background, in units of the axes
     void whisker(double x, double shift_px, double low, double high, const Look& look);
-    void level(double y, std::string_view text);  // a dotted line across
+    void level(double y, std::string_view text);  // a dotted line across, with its name behind it
     // A line's name behind its last point; names that would overlap are moved apart.
     void name_end(double x, double y, std::string_view text, const Look& look);
     std::string str();
@@ -69,7 +69,7 @@ private:
     std::string marker(double x, double y, const Look& look) const;
 
     PlotOptions options_;
-    std::string back_, marks_, front_;
+    std::string back_, marks_;
     struct End {
         double x = 0, y = 0;
         std::string text;
