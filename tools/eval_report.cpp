@@ -93,31 +93,16 @@ void print_eval(std::FILE* out, const std::vector<EvaluatedModel>& models, const
 }
 
 Json eval_json(const std::vector<EvaluatedModel>& models, const std::string& split) {
-    // Null: there is no such number. A number that is none, as of a class without samples, is "nan".
-    const auto number = [](const std::optional<double>& value) { return value ? Json(*value) : Json(); };
-    Json::Array all;
-    for (const EvaluatedModel& m : models) {
-        const Metrics& x = m.result.evaluation.metrics;
-        all.push_back(Json::Object{{"model", m.path},
-                                   {"network", m.result.network},
-                                   {"data", m.result.data},
-                                   {"split", split},
-                                   {"n", x.count},
-                                   {"loss", x.loss},
-                                   {"top1", x.top1},
-                                   {"top5", number(x.top5)},
-                                   {"balanced", x.balanced},
-                                   {"macro_f1", x.macro_f1},
-                                   {"many", number(x.shot(Shot::many))},
-                                   {"medium", number(x.shot(Shot::medium))},
-                                   {"few", number(x.shot(Shot::few))},
-                                   {"nonfinite", x.nonfinite},
-                                   {"classes", Json::array(m.result.class_names)},
-                                   {"class_counts", Json::array(m.result.class_counts)},
-                                   {"per_class", Json::array(x.per_class)},
-                                   {"confusion", Json::array(x.confusion)}});
-    }
-    return Json::Object{{"schema", "bkd.eval/1"}, {"models", all}};
+    std::vector<EvaluationRecord> records;
+    for (const EvaluatedModel& m : models)
+        records.push_back({.model = m.path,
+                           .network = m.result.network,
+                           .data = m.result.data,
+                           .split = split,
+                           .class_names = m.result.class_names,
+                           .class_counts = m.result.class_counts,
+                           .metrics = m.result.evaluation.metrics});
+    return evaluation_document(records);
 }
 
 bool meets(const Metrics& metrics, const std::string& expectation) {

@@ -2,6 +2,7 @@
 // What `bkd eval` prints: models beside each other, overall, by shot group and by class; and the same as JSON.
 #include "engine/json.h"
 #include "train/evaluate_model.h"
+#include "train/evaluation_record.h"
 
 #include <cstdio>
 

@@ -39,6 +39,7 @@ public:
     void seek(std::int64_t step);                        // next() gives this batch, counted from the start of the stage
     void next(const Context& ctx);                       // the next batch's numbers to the device
     std::int64_t size() const { return host_->size(); }  // of the batch that next() gave
+    std::span<const std::int32_t> labels() const { return host_->labels; }  // likewise, on the host
     Batch batch(const Context& ctx, std::size_t view = 0);
     // Mixed with a permutation of itself: lambda ~ Beta(alpha, alpha), one for the batch or one for each sample. alpha
     // <= 0 mixes nothing: the plain batch.       paper: Algorithm 1, line 9

@@ -24,6 +24,16 @@ double cross_entropy_of(std::span<const float> z, std::size_t label) {
 
 }
 
+Interval wilson_interval(double hits, std::int64_t samples) {
+    constexpr double z = 1.959963984540054;
+    if (samples == 0) return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
+    const auto n = static_cast<double>(samples);
+    const double p = hits / n, scale = 100 / (1 + z * z / n), middle = p + z * z / (2 * n);
+    const double reach = z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+    // No hits begin at 0 and all hits end at 100, whatever the rounding.
+    return {hits <= 0 ? 0 : scale * (middle - reach), hits >= n ? 100 : scale * (middle + reach)};
+}
+
 MetricCounter::MetricCounter(std::int64_t classes) : classes_(static_cast<std::size_t>(classes)) {
     counts_.class_samples.resize(classes_);
     counts_.class_hits.resize(classes_);

@@ -26,6 +26,13 @@ struct Metrics {
     std::optional<double> shot(Shot which) const { return shots[static_cast<std::size_t>(which)]; }
 };
 
+// The 95 % Wilson score interval of hits / samples, in percent; NaN without samples. Wilson 1927: (p + z^2 / 2n +- z
+// sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n), z = 1.959964.
+struct Interval {
+    double low = 0, high = 0;
+};
+Interval wilson_interval(double hits, std::int64_t samples);
+
 class MetricCounter {
 public:
     explicit MetricCounter(std::int64_t classes);

@@ -88,11 +88,11 @@ RunFolder RunFolder::create(const fs::path& parent, const std::string& name, boo
     }
 }
 
-Json RunFolder::facts_in(const fs::path& path, const FileSystem& system) {
+Json RunFolder::facts_in(const fs::path& path, const FileSystem& system, const char* asked_by) {
     if (!fs::exists(path / "run.json"))
         throw InputError({.id = 1004,
                           .what = fmt::format("{} is no run folder", printable(path.string())),
-                          .at = "option --resume",
+                          .at = asked_by,
                           .why = "it has no run.json"});
     const std::string file = (path / "run.json").string();
     const std::vector<std::byte> bytes = read_file(file, 16 << 20, {}, system);
@@ -112,7 +112,7 @@ RunFolder RunFolder::open(const fs::path& path, const FileSystem& system) {
     facts_in(path, system);
     RunFolder folder(path, system);
     remove_abandoned_temporaries(path);
-    for (const char* inner : {"checkpoints", "models"}) remove_abandoned_temporaries(path / inner);
+    for (const char* inner : {"checkpoints", "models", "eval"}) remove_abandoned_temporaries(path / inner);
     return folder;
 }
 
@@ -127,6 +127,12 @@ void RunFolder::write_facts(const Json& facts) {
 
 void RunFolder::write_recipe(const std::string& text) {
     write_file_atomically(path_ / "recipe.toml", text, Overwrite::yes, "recipe", system_);
+}
+
+void RunFolder::write_evaluation(const std::string& model, const std::string& split, const Json& document) {
+    lock_->keep();
+    write_file_atomically(path_ / "eval" / fmt::format("{}.{}.json", model, split), document.dump() + "\n",
+                          Overwrite::yes, "evaluation", system_);
 }
 
 void RunFolder::log(const char* type, const Json::Object& members) {

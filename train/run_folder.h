@@ -1,6 +1,6 @@
 #pragma once
 // The folder of a run and every file in it (docs/formats: run.json, recipe.toml, log.jsonl, metrics.csv, checkpoints/,
-// models/). All but the log and the table are replaced as a whole.
+// models/, eval/). All but the log and the table are replaced as a whole.
 //
 // The log of a run that was interrupted, without the records whose step is after the one it was taken up at, equals
 // that of an uninterrupted run but for times, rates, segments and the types run, resume, warn, signal, end.
@@ -26,8 +26,10 @@ public:
                             const FileSystem& system, const std::function<void(RunFolder&)>& fill);
     // Locked while the object lives. E1004 if there is no run in it, E1002 if another process works on it.
     static RunFolder open(const std::filesystem::path& path, const FileSystem& system);
-    // run.json of a run that another process may be working on; E1004, E1006 for one of another schema.
-    static Json facts_in(const std::filesystem::path& path, const FileSystem& system);
+    // run.json of a run that another process may be working on; E1004, E1006 for one of another schema. `asked_by` says
+    // in messages who named the run.
+    static Json facts_in(const std::filesystem::path& path, const FileSystem& system,
+                         const char* asked_by = "option --resume");
 
     const std::filesystem::path& path() const { return path_; }
     std::filesystem::path model_path(const std::string& stage, const char* which) const;  // "last", "best"
@@ -40,6 +42,8 @@ public:
     void write_recipe(const std::string& text);
     // One line of log.jsonl: t, up, seg, type, then `members`.
     void log(const char* type, const Json::Object& members);
+    // eval/<model>.<split>.json
+    void write_evaluation(const std::string& model, const std::string& split, const Json& document);
     void sync_log() { log_->sync(); }
     void set_segment(std::int64_t segment) { segment_ = segment; }
     std::int64_t dropped_bytes() const { return log_->dropped_bytes(); }

@@ -1,6 +1,7 @@
 #include "train/run_recorder.h"
 
 #include "engine/model_file.h"
+#include "train/evaluation_record.h"
 #include "train/fault_dump.h"
 #include "train/model_network.h"
 #include "train/preprocess.h"
@@ -144,7 +145,10 @@ void RunRecorder::epoch_ended(StageRun& run, const EpochReport& report) {
                                                          report.loss, report.learning_rate));
     narrator_.line(epoch_line(report, seconds_left(run)));
     // The best model is on the disk before a checkpoint says which epoch it is of.
-    if (report.is_best) write_model(run, *run.best_result(), "best", report.epoch);
+    if (report.is_best) {
+        write_model(run, *run.best_result(), "best", report.epoch);
+        write_evaluation(run, "best", report.epoch, m);
+    }
     const bool ends_stretch = cadence_.epochs > 0 && report.epoch % cadence_.epochs == 0;
     if (ends_stretch || run.is_done())
         folder_.log("checkpoint", {{"path", write_checkpoint(run)}, {"step", global_step()}});
@@ -195,6 +199,7 @@ void RunRecorder::stage_ended(StageRun& run, const StageResult& result) {
         summaries_.push_back(
             {stage, run.epochs_done(), run.evaluate(run_.recipe.text("eval.split")).metrics, run.best()});
     const StageSummary& summary = summaries_.back();
+    write_evaluation(run, "last", summary.epochs, summary.last);
     const std::string split = run_.recipe.text("eval.split");
     narrator_.line(result_line(summary.last, summary.best, split));
     Json::Object entry{
@@ -209,7 +214,7 @@ void RunRecorder::stage_ended(StageRun& run, const StageResult& result) {
 void RunRecorder::write_model(StageRun& run, const StageResult& result, const char* which, std::int64_t epoch) {
     const ImageSet& train = run_.data.train;
     ModelFacts facts{.network = network_facts(run.context().network().options()),
-                     .classes = {},
+                     .classes = class_names(run.stage()),
                      .class_counts = result.class_counts,
                      .preprocess = preprocess_facts(train, {run_.data.mean, run_.data.deviation}),
                      .preset = run_.recipe.text("preset"),
@@ -219,10 +224,6 @@ void RunRecorder::write_model(StageRun& run, const StageResult& result, const ch
                                             {"config_hash", run_.config_hash},
                                             {"data", train.name}},
                      .commit = options_.commit};
-    for (const std::int32_t c : run.stage().feeds.front().sampler.classes)
-        facts.classes.push_back(train.class_names[static_cast<std::size_t>(c)]);
-    if (facts.classes.empty()) facts.classes = train.class_names;
-
     std::vector<TensorToStore> tensors;
     const std::int64_t tracked = run.context().network().parameters().batches_tracked;
     constexpr std::string_view mean = ".running_mean";
@@ -234,6 +235,29 @@ void RunRecorder::write_model(StageRun& run, const StageResult& result, const ch
     folder_.keep_lock();
     write_model_file(folder_.model_path(run.stage().name, which), facts, std::move(tensors), Overwrite::yes,
                      options_.system);
+}
+
+std::vector<std::string> RunRecorder::class_names(const Stage& stage) const {
+    const std::vector<std::string>& all = run_.data.train.class_names;
+    std::vector<std::string> names;
+    for (const std::int32_t c : stage.feeds.front().sampler.classes) names.push_back(all[static_cast<std::size_t>(c)]);
+    return names.empty() ? all : names;
+}
+
+void RunRecorder::write_evaluation(StageRun& run, const char* which, std::int64_t epoch, const Metrics& metrics) {
+    const std::string model = fmt::format("{}.{}", run.stage().name, which);
+    const std::string split = run_.recipe.text("eval.split");
+    const auto counts = run.context().class_counts();
+    const EvaluationRecord record{.model = model,
+                                  .network = run.context().network().options().name,
+                                  .data = run_.data.train.name,
+                                  .split = split,
+                                  .epoch = epoch,
+                                  .groups = run.context().training().groups,
+                                  .class_names = class_names(run.stage()),
+                                  .class_counts = {counts.begin(), counts.end()},
+                                  .metrics = metrics};
+    folder_.write_evaluation(model, split, evaluation_document(std::span(&record, 1)));
 }
 
 void RunRecorder::write_facts(const char* state, const Json& error) {

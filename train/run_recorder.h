@@ -46,6 +46,8 @@ private:
     std::string write_checkpoint(StageRun& run);  // its path within the folder
     bool is_checkpoint_due() const;               // by time
     void write_model(StageRun& run, const StageResult& result, const char* which, std::int64_t epoch);
+    void write_evaluation(StageRun& run, const char* which, std::int64_t epoch, const Metrics& metrics);
+    std::vector<std::string> class_names(const Stage& stage) const;  // in the stage's numbering
     void log_evaluation(const StageRun& run, const EpochReport& report);
     double seconds_left(const StageRun& run) const;
     std::size_t index_of(const Stage& stage) const;

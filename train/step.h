@@ -35,7 +35,16 @@ public:
         return stage_.feed(feed).mixed(ctx, alpha, per_sample);
     }
     // Logits [n, classes] of the network that is trained; net() has its features, branches and heads.
-    Tensor network(const Tensor& images) { return stage_.network()(ctx, images); }
+    Tensor network(const Tensor& images) {
+        Tensor logits = stage_.network()(ctx, images);
+        if (watched_logits != nullptr) {
+            logits.set_takes_gradient(true);
+            watched_logits->push_back(logits);
+        }
+        return logits;
+    }
+    // For who asks what the loss sends to the logits of a frozen network: those that network() gave, as leaves.
+    std::vector<Tensor>* watched_logits = nullptr;
     Network& net() { return stage_.network(); }
     // Without a tape.
     Tensor teacher(const Tensor& images) { return companion("teacher", images); }

@@ -75,6 +75,10 @@ public:
     const RunData& data() const { return data_; }
     const std::vector<Stage>& stages() const { return stages_; }
     const Runtime& runtime() const { return runtime_; }
+    OpenedRun opened() const {
+        return {data_, training_, stages_, [this](const Stage& stage) { return method_of(stage); },
+                [this](const std::string& path) -> const StageResult& { return files_.at(path); }};
+    }
 
     bool train(RunRecorder& recorder, const RunFolder& folder, const Checkpoint* from) {
         Trainer trainer(training_, stages_, *method_, recorder, [&](const Stage& stage) {
@@ -98,14 +102,14 @@ public:
     }
 
 private:
+    std::unique_ptr<Method> method_of(const Stage& stage) const {
+        return stage.method.empty() ? make_method(recipe_.text("method.name"), {recipe_, data_.counts()})
+                                    : make_method(stage.method, {recipe_, data_.counts(), stage.name});
+    }
     PlannedTraining planned() const {
         std::map<std::string, const ImageSet*> sets{{"train", &data_.train}, {"test", &data_.test}};
         if (data_.validation) sets["validation"] = &*data_.validation;
-        return {training_, std::move(sets), stages_,
-                [this](const Stage& stage) {
-                    return stage.method.empty() ? make_method(recipe_.text("method.name"), {recipe_, data_.counts()})
-                                                : make_method(stage.method, {recipe_, data_.counts(), stage.name});
-                },
+        return {training_, std::move(sets), stages_, [this](const Stage& stage) { return method_of(stage); },
                 [this](const std::string& path) -> const StageResult& { return files_.at(path); }};
     }
     void fill_training() {
@@ -275,6 +279,11 @@ void change_recipe(RunFolder& folder, Json& facts, const Recipe& recipe) {
     facts.set("config_hash", recipe.hash());
 }
 
+}
+
+void open_run(const Recipe& recipe, const RunOptions& options, const std::function<void(const OpenedRun&)>& use) {
+    const OpenRun run(recipe, options);
+    use(run.opened());
 }
 
 RunResult train_run(const Recipe& recipe, const RunOptions& options, Narrator& narrator) {

@@ -3,8 +3,12 @@
 // interrupted run is taken up again. One call each.
 #include "train/narrator.h"
 #include "train/run_folder.h"
+#include "train/stage_context.h"
 
 namespace bkd {
+
+class Method;
+struct RunData;
 
 struct RunOptions {
     Device device{};
@@ -49,5 +53,16 @@ RunResult train_run(const Recipe& recipe, const RunOptions& options, Narrator& n
 // after the one that it goes on from are set aside.
 RunResult resume_run(const std::filesystem::path& run, const std::vector<std::string>& overrides,
                      const RunOptions& options, Narrator& narrator);
+
+// A recipe's data, stages and networks, opened as a run has them but without a folder: for who studies its models.
+struct OpenedRun {
+    const RunData& data;
+    const Training& training;
+    const std::vector<Stage>& stages;
+    std::function<std::unique_ptr<Method>(const Stage&)> make_method;            // that lends the stage its loss
+    std::function<const StageResult&(const std::string& path)> read_model_file;  // that the recipe names
+};
+// InputError as train_run, before its folder.
+void open_run(const Recipe& recipe, const RunOptions& options, const std::function<void(const OpenedRun&)>& use);
 
 }

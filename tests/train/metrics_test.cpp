@@ -116,4 +116,20 @@ TEST_CASE("metrics do not depend on the order of the samples") {  // 19
     CHECK(forth.loss == doctest::Approx(back.loss).epsilon(1e-13));
 }
 
+TEST_CASE("a Wilson interval has the published ends, holds the share and stays within 0 to 100 percent") {
+    const auto check = [](double hits, std::int64_t samples, double low, double high) {
+        const Interval interval = wilson_interval(hits, samples);
+        CAPTURE(hits);
+        CHECK(interval.low == doctest::Approx(low).epsilon(1e-4));
+        CHECK(interval.high == doctest::Approx(high).epsilon(1e-4));
+    };
+    check(8, 10, 49.0162, 94.3318);
+    check(0, 10, 0, 27.7533);
+    check(10, 10, 72.2467, 100);
+    check(81, 263, 25.52885, 36.62096);
+    CHECK(wilson_interval(0, 1).low == 0);
+    CHECK(wilson_interval(1, 1).high == 100);
+    CHECK(std::isnan(wilson_interval(0, 0).low));
+}
+
 }

@@ -12,7 +12,9 @@ namespace {
 using bkd_test::id_of;
 
 const char* const models[] = {"models/teacher.last.safetensors", "models/student.last.safetensors",
-                              "models/student.best.safetensors", "metrics.csv"};
+                              "models/student.best.safetensors", "metrics.csv",
+                              "eval/teacher.last.test.json",     "eval/student.last.test.json",
+                              "eval/student.best.test.json"};
 
 void check_same_results(const ToyRun& toy, const std::string& a, const std::string& b) {
     for (const char* file : models) {

@@ -1,0 +1,123 @@
+// bkd report on the real program: its page, its numbers, its refusals.
+#include "tests/tools/program.h"
+#include "tests/train/toy_run.h"
+
+#include <doctest/doctest.h>
+
+namespace bkd::test {
+namespace {
+
+std::string path_of(const ToyRun& toy, const std::string& name) { return (toy.path() / name).string(); }
+
+}
+
+TEST_CASE("two runs become one page and one JSON document with the same numbers") {
+    ToyRun toy;
+    toy.train("ce", "toy_ce");
+    toy.train("bkd", "toy_bkd");
+    const std::string folder = toy.path().string(), page_path = folder + "/both.html";
+    const Said said = run_program(folder, "report " + path_of(toy, "toy_ce") + " " + path_of(toy, "toy_bkd") +
+                                              " --threads 1 --json --out " + page_path);
+    CAPTURE(said.err);
+    REQUIRE(said.code == 0);
+    const Json json = Json::parse(said.out, "stdout");
+    CHECK(json.at("schema").text() == "bkd.report/1");
+    CHECK(json.at("report").text() == page_path);
+    const Json& student = json.at("runs").elements().at(1).at("stages").elements().at(1);
+    CHECK(student.at("method").text() == "bkd");
+    CHECK(student.at("encouraging").elements().size() == 10);
+    CHECK(student.at("balanced_teacher").at("of_class").elements().size() == 10);
+    CHECK(student.at("paper").is_null());
+    const std::string page = text_of_file(page_path);
+    CHECK(contains(page, fmt::format("<strong>{:.2f}</strong>", student.at("top1").number())));
+    for (const char* part :
+         {"Accuracy over training counts", "confusion matrix of bkd", "Many, medium, few", "Class weights",
+          "what the right class is given", "Where the recipes differ", "recipe\u2019s hash",
+          "the paper has no cell for fashion_mnist with resnet8 by ce", "best, chosen on test"}) {
+        CAPTURE(part);
+        CHECK(contains(page, part));
+    }
+}
+
+TEST_CASE("a page beside its run is replaced, one named by --out is not, unless --force says so") {
+    ToyRun toy;
+    toy.train("ce", "run");
+    const std::string folder = toy.path().string(), run = path_of(toy, "run");
+    for (int i = 0; i < 2; ++i) {
+        const Said said = run_program(folder, "report " + run + " --records-only");
+        CHECK(said.code == 0);
+        CHECK(said.out == run + "/report.html\n");
+    }
+    CHECK(contains(text_of_file(run + "/report.html"), "--records-only was given"));
+    const std::string out = " --records-only --out " + folder + "/page.html";
+    CHECK(run_program(folder, "report " + run + out).code == 0);
+    CHECK(run_program(folder, "report " + run + out).code == 6);
+    CHECK(run_program(folder, "report " + run + out + " --force").code == 0);
+}
+
+TEST_CASE("without the run's data the page says so and shows what the run has written") {
+    ToyRun toy;
+    toy.train("bkd", "run");
+    const std::string folder = toy.path().string(), run = path_of(toy, "run");
+    const Said said = run_program(folder, "report " + run + " --data-root " + folder + "/none --threads 1");
+    CHECK(said.code == 0);
+    CHECK(contains(said.err, "models are not evaluated: "));
+    const std::string page = text_of_file(run + "/report.html");
+    CHECK(contains(page, "What is not on this page, and why"));
+    CHECK(contains(page, "gradients and probabilities by class: "));
+    CHECK(contains(page, "confusion matrix of student"));
+    CHECK_FALSE(contains(page, "Discouraging over encouraging"));
+}
+
+TEST_CASE("a run that has not ended is reported as it stands") {
+    ToyRun toy;
+    toy.train("bkd", "run", {}, stop_after(1));
+    const std::string folder = toy.path().string(), run = path_of(toy, "run");
+    const Said said = run_program(folder, "report " + run + " --threads 1");
+    CAPTURE(said.err);
+    CHECK(said.code == 0);
+    const std::string page = text_of_file(run + "/report.html");
+    CHECK(contains(page, "stopped, epoch 1 of 2 of teacher at "));
+    CHECK(contains(page, "stage teacher: it has not ended yet"));
+    CHECK(contains(page, "Accuracy over training counts"));
+}
+
+TEST_CASE("a class name that is markup in a run's files stays text on the page") {
+    ToyRun toy;
+    toy.train("ce", "run");
+    const std::string run = path_of(toy, "run"), file = run + "/eval/train.last.test.json";
+    std::string text = text_of_file(file);
+    text.replace(text.find("\"T-shirt/top\""), 13, "\"<script>alert(1)</script>\"");
+    std::ofstream(file, std::ios::binary) << text;
+    CHECK(run_program(toy.path().string(), "report " + run + " --records-only").code == 0);
+    const std::string page = text_of_file(run + "/report.html");
+    CHECK_FALSE(contains(page, "<script"));
+    CHECK(contains(page, "&lt;script&gt;alert(1)&lt;/script&gt;"));
+}
+
+TEST_CASE("what is no run, a newer run, a run given twice and options without effect are refused") {
+    ToyRun toy;
+    toy.train("ce", "run", {}, stop_after(1));
+    const std::string folder = toy.path().string(), run = path_of(toy, "run");
+    const auto refused = [&](const std::string& words, int code, const std::string& message) {
+        const Said said = run_program(folder, "report " + words);
+        CAPTURE(words);
+        CAPTURE(said.err);
+        CHECK(said.code == code);
+        CHECK(contains(said.err, message));
+        CHECK(said.out.empty());
+    };
+    refused("", 2, "error[E0206]");
+    refused(folder, 10, "error[E1004]");
+    refused(run + " " + folder + "/./run", 2, "error[E0204]: run " + folder + "/./run is given twice");
+    refused(run + " --records-only --data-root x", 2, "error[E0208]: --data-root has no effect beside --records-only");
+    refused(run + " --out " + folder + "/none/page.html", 6, "error[E0601]");
+    refused(run + " --device cuda:999", 8, "cuda:999");
+    refused(run + " a b c d e f", 2, "error[E0207]");
+    std::ofstream(run + "/eval/train.last.test.json") << "{}";
+    refused(run, 10, "error[E1006]: no schema");
+    std::ofstream(run + "/run.json") << "{\"schema\": \"bkd.run/2\"}";
+    refused(run, 10, "error[E1006]: schema is bkd.run/2");
+}
+
+}

@@ -1,0 +1,95 @@
+// The page as a whole, and its numbers as JSON.
+#include "tools/report/html.h"
+#include "tools/report/report.h"
+
+#include <cmath>
+
+namespace bkd {
+namespace {
+
+Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
+Json series_json(const Series& series) {
+    Json::Object object{{"stage", series.stage->name},
+                        {"method", series.stage->method},
+                        {"network", series.stage->network},
+                        {"split", series.split()}};
+    const std::optional<Headline> headline = headline_of(series);
+    if (!headline) return object;
+    const Metrics& m = headline->last;
+    object.emplace_back("epoch", headline->epoch);
+    object.emplace_back("epochs", headline->epochs);
+    object.emplace_back("top1", m.top1);
+    object.emplace_back("balanced", m.balanced);
+    for (const Shot shot : all_shots) object.emplace_back(std::string(name_of(shot)), number_or_null(m.shot(shot)));
+    if (headline->best)
+        object.emplace_back("best", Json::Object{{"epoch", headline->best->epoch},
+                                                 {"value", headline->best->value},
+                                                 {"chosen_on", series.split()}});
+    object.emplace_back("paper", number_or_null(headline->paper));
+    object.emplace_back("difference", number_or_null(headline->difference));
+    Json::Array intervals;
+    if (const EvaluationRecord* e = series.evaluation())
+        for (std::size_t c = 0; c < e->class_names.size(); ++c) {
+            const Interval i =
+                wilson_interval(static_cast<double>(e->metrics.class_hits[c]), e->metrics.class_samples[c]);
+            intervals.push_back(Json::Array{i.low, i.high});
+        }
+    object.emplace_back("per_class", Json::array(accuracy_by_class(series)));
+    object.emplace_back("intervals", std::move(intervals));
+    if (const StageStudy* study = series.study()) {
+        object.emplace_back("encouraging", Json::array(study->encouraging));
+        object.emplace_back("discouraging", Json::array(study->discouraging));
+        object.emplace_back("encouraging_by_others", Json::array(study->encouraging_by_others));
+        object.emplace_back("omega", Json::array(study->omega));
+        const auto add = [&](const std::string& name, const ClassProbabilities& p) {
+            object.emplace_back(
+                name, Json::Object{{"of_class", Json::array(p.of_class)}, {"of_label", Json::array(p.of_label)}});
+        };
+        add("student", study->student);
+        if (study->teacher) add("teacher", *study->teacher);
+        if (study->balanced) add("balanced_teacher", *study->balanced);
+    }
+    return object;
+}
+
+std::string title_of(std::span<const ReportedRun> runs) {
+    if (runs.size() == 1) return runs.front().record.name();
+    std::string title;
+    for (const ReportedRun& run : runs) title += (title.empty() ? "" : ", ") + run.label;
+    return title;
+}
+
+}
+
+std::string report_page(std::span<const ReportedRun> runs) {
+    const std::vector<Series> series = series_of(runs);
+    const std::vector<ClassGroup> groups = class_groups(series);
+    const std::string title = title_of(runs);
+    const std::string body = headline_section(runs, series) + curves_section(series) + classes_section(groups) +
+                             confusion_section(groups) + gradients_section(groups) + teacher_section(groups) +
+                             environment_section(runs) + recipe_section(runs);
+    return html_page(title,
+                     fmt::format("<h1>{}</h1>\n<p class=\"soft\">{}</p>\n{}", escaped(title),
+                                 runs.size() == 1 ? "A run and its stages"
+                                                  : fmt::format("{} runs, each with its last stage", runs.size()),
+                                 body));
+}
+
+Json report_json(std::span<const ReportedRun> runs, const std::string& path) {
+    Json::Array all;
+    for (const ReportedRun& run : runs) {
+        Json::Array stages, missing = Json::array(run.missing).elements();
+        for (const std::string& what : run.study.missing) missing.emplace_back(what);
+        for (const StageRecord& stage : run.record.stages) stages.push_back(series_json({&run, &stage, stage.name}));
+        all.push_back(Json::Object{{"run", run.record.path.string()},
+                                   {"name", run.record.name()},
+                                   {"state", run.record.state()},
+                                   {"config_hash", run.record.facts.at("config_hash")},
+                                   {"stages", std::move(stages)},
+                                   {"missing", std::move(missing)}});
+    }
+    return Json::Object{{"schema", "bkd.report/1"}, {"report", path}, {"runs", std::move(all)}};
+}
+
+}

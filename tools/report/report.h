@@ -1,0 +1,76 @@
+#pragma once
+// The report of one run or of several side by side: what was gathered of each, and the page that is made of it.
+#include "tools/report/svg.h"
+#include "train/run_study.h"
+
+namespace bkd {
+
+struct ReportedRun {
+    RunRecord record{};
+    RunStudy study{};
+    std::string label{};                 // short, and no other run's: label_runs
+    std::vector<std::string> missing{};  // what the page does not show of it, and why
+};
+
+// Names as short as they can be while they differ: "ce" and "bkd" of "fashion_mnist_lt_100_ce-s1" and
+// "fashion_mnist_lt_100_bkd-s1".
+void label_runs(std::span<ReportedRun> runs);
+
+// A line of the comparison: the last stage of each run; of a single run, each stage.
+struct Series {
+    const ReportedRun* run = nullptr;
+    const StageRecord* stage = nullptr;
+    std::string label{};
+    Look look{};
+
+    const EvaluationRecord* evaluation() const;  // of the last model; null: not known
+    const StageStudy* study() const;             // null: not studied
+    std::string split() const { return run->record.text("eval.split"); }
+};
+std::vector<Series> series_of(std::span<const ReportedRun> runs);
+
+// Series whose classes and training counts are the same, so that they share an axis; classes by falling count.
+struct ClassGroup {
+    std::string title{};                 // "cifar10_lt100, 10 classes"
+    std::vector<std::string> names{};    // in label order
+    std::vector<std::int64_t> counts{};  // training samples, in label order
+    std::vector<std::size_t> order{};    // labels by falling training count
+    ShotThresholds thresholds{};
+    std::vector<const Series*> series{};
+
+    // Of more than 100 classes so many neighbours in this order are drawn as their mean.
+    std::size_t together() const;
+    std::vector<double> sorted(std::span<const double> values) const;  // values[label] in this order
+    std::vector<double> ranks() const;                                 // 1, 2, ...; of several their middle
+    // Ticks of an axis of classes: names where they fit, else ranks with counts. True: they stand aslant.
+    bool place_ticks(Axis& axis) const;
+};
+std::vector<ClassGroup> class_groups(std::span<const Series> series);
+// Accuracy in percent by label, after the last evaluated epoch; empty: none.
+std::vector<double> accuracy_by_class(const Series& series);
+
+// Result of the last epoch, and the paper's beside it.
+struct Headline {
+    Metrics last{};
+    std::int64_t epoch = 0, epochs = 0;
+    std::optional<BestEpoch> best{};
+    std::optional<double> paper{}, difference{};
+    std::string paper_says{};  // "Table 2"; without a cell the setting that the paper does not have
+};
+std::optional<Headline> headline_of(const Series& series);  // none before the first evaluation
+
+// The sections of the page; empty where there is nothing to show.
+std::string headline_section(std::span<const ReportedRun> runs, std::span<const Series> series);
+std::string curves_section(std::span<const Series> series);
+std::string classes_section(std::span<const ClassGroup> groups);
+std::string confusion_section(std::span<const ClassGroup> groups);
+std::string gradients_section(std::span<const ClassGroup> groups);
+std::string teacher_section(std::span<const ClassGroup> groups);
+std::string environment_section(std::span<const ReportedRun> runs);
+std::string recipe_section(std::span<const ReportedRun> runs);
+
+std::string report_page(std::span<const ReportedRun> runs);
+// The page's numbers: {"schema": "bkd.report/1", "report": path, "runs": [...]}.
+Json report_json(std::span<const ReportedRun> runs, const std::string& path);
+
+}

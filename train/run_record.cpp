@@ -1,0 +1,198 @@
+#include "train/run_record.h"
+
+#include "train/run_folder.h"
+
+#include <algorithm>
+
+namespace bkd {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t max_log_bytes = std::uint64_t{1} << 30;
+
+std::string read_text(const fs::path& path, std::uint64_t max_bytes, const FileSystem& system) {
+    const std::vector<std::byte> bytes = read_file(path, max_bytes, {}, system);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// The complete lines of the log without what a resumed run has taken back: see the rule in run_folder.h.
+std::vector<Json> log_records(const fs::path& path, const FileSystem& system) {
+    const std::string text = read_text(path, max_log_bytes, system);
+    std::vector<Json> records;
+    std::int64_t number = 0;
+    for (std::size_t at = 0, end = text.find('\n'); end != std::string::npos; at = end + 1, end = text.find('\n', at)) {
+        const std::string where = fmt::format("{}:{}", path.string(), ++number);
+        Json record = Json::parse(std::string_view(text).substr(at, end - at), where);
+        if (record.at("type").text() == "resume") {
+            const std::int64_t from = record.at("step").integer();
+            std::erase_if(records, [&](const Json& earlier) {
+                const Json* step = earlier.find("step");
+                return step != nullptr && step->integer() > from;
+            });
+        }
+        records.push_back(std::move(record));
+    }
+    return records;
+}
+
+std::optional<double> number_in(const Json& record, std::string_view key) {
+    const Json* value = record.find(key);
+    return value == nullptr || value->is_null() ? std::nullopt : std::optional(value->number());
+}
+
+Metrics evaluated(const Json& record) {
+    Metrics m{.count = record.at("n").integer(),
+              .loss = record.at("loss").number(),
+              .top1 = record.at("top1").number(),
+              .top5 = number_in(record, "top5"),
+              .balanced = record.at("balanced").number()};
+    for (const Shot shot : all_shots) m.shots[static_cast<std::size_t>(shot)] = number_in(record, name_of(shot));
+    for (const Json& accuracy : record.at("per_class").elements()) m.per_class.push_back(accuracy.number());
+    return m;
+}
+
+StageRecord& stage_of(RunRecord& run, const Json& record) {
+    const std::string& name = record.at("stage").text();
+    const auto found = std::ranges::find(run.stages, name, &StageRecord::name);
+    return found != run.stages.end() ? *found : run.stages.emplace_back(StageRecord{.name = name});
+}
+
+void take(RunRecord& run, const Json& record) {
+    const std::string& type = record.at("type").text();
+    if (type == "stage") {
+        StageRecord& stage = stage_of(run, record);
+        stage.method = record.at("method").text();
+        stage.network = record.at("network").text();
+        stage.parameters = record.at("parameters").integer();
+        stage.epochs = record.at("epochs").integer();
+        stage.steps_per_epoch = record.at("steps").integer();
+    } else if (type == "epoch") {
+        stage_of(run, record)
+            .done.push_back({.epoch = record.at("epoch").integer(),
+                             .step = record.at("step").integer(),
+                             .loss = record.at("loss").number()});
+    } else if (type == "eval") {
+        std::vector<EpochRecord>& done = stage_of(run, record).done;
+        const auto of = std::ranges::find(done, record.at("epoch").integer(), &EpochRecord::epoch);
+        if (of != done.end()) of->metrics = evaluated(record);
+    } else if (type == "warn") {
+        const std::string& what = record.at("what").text();
+        if (std::ranges::find(run.warnings, what) == run.warnings.end()) run.warnings.push_back(what);
+    }
+}
+
+void take_results(RunRecord& run) {
+    for (const Json& result : run.facts.at("results").elements()) {
+        StageRecord& stage = stage_of(run, result);
+        stage.is_finished = true;
+        if (const Json* best = result.find("best"))
+            stage.best = {best->at("epoch").integer(), best->at("value").number()};
+    }
+    for (StageRecord& stage : run.stages) {
+        if (stage.is_finished) continue;
+        for (const EpochRecord& epoch : stage.done)
+            if (epoch.metrics && (!stage.best || epoch.metrics->top1 > stage.best->value))
+                stage.best = {epoch.epoch, epoch.metrics->top1};
+    }
+}
+
+void take_evaluations(RunRecord& run, const FileSystem& system) {
+    const auto split = run.text("eval.split");
+    for (const StageRecord& stage : run.stages)
+        for (const char* which : {"last", "best"}) {
+            const std::string model = fmt::format("{}.{}", stage.name, which);
+            const fs::path path = run.path / "eval" / fmt::format("{}.{}.json", model, split);
+            std::error_code error;
+            if (!fs::exists(path, error)) continue;
+            const std::string where = path.string();
+            run.evaluations.insert_or_assign(
+                model, parse_evaluation(Json::parse(read_text(path, 1 << 28, system), where), where));
+        }
+}
+
+// Where the comment of a line begins, outside of quotes; npos: there is none.
+std::size_t comment_at(std::string_view line) {
+    bool is_quoted = false;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        if (line[i] == '\\' && is_quoted)
+            ++i;
+        else if (line[i] == '"')
+            is_quoted = !is_quoted;
+        else if (line[i] == '#' && !is_quoted)
+            return i;
+    }
+    return std::string_view::npos;
+}
+
+std::string_view trimmed(std::string_view text) {
+    const std::size_t first = text.find_first_not_of(' ');
+    return first == std::string_view::npos ? std::string_view()
+                                           : text.substr(first, text.find_last_not_of(' ') - first + 1);
+}
+
+}
+
+const EpochRecord* StageRecord::last_evaluated() const {
+    const auto found =
+        std::find_if(done.rbegin(), done.rend(), [](const EpochRecord& e) { return e.metrics.has_value(); });
+    return found == done.rend() ? nullptr : &*found;
+}
+
+const RecipeLine* RunRecord::find(std::string_view key) const {
+    const auto found = std::ranges::find(recipe, key, &RecipeLine::key);
+    return found == recipe.end() ? nullptr : &*found;
+}
+
+std::string RunRecord::text(std::string_view key) const {
+    const RecipeLine* line = find(key);
+    if (line == nullptr || line->value.size() < 2 || line->value.front() != '"') return {};
+    return line->value.substr(1, line->value.size() - 2);
+}
+
+const EvaluationRecord* RunRecord::evaluation(const std::string& model) const {
+    const auto found = evaluations.find(model);
+    return found == evaluations.end() ? nullptr : &found->second;
+}
+
+fs::path RunRecord::model_path(const std::string& stage, const char* which) const {
+    return path / "models" / fmt::format("{}.{}.safetensors", stage, which);
+}
+
+std::vector<RecipeLine> parse_recipe_lines(std::string_view text) {
+    std::vector<RecipeLine> lines;
+    std::string table;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        std::string_view line = text.substr(at, end - at);
+        at = end + 1;
+        if (line.starts_with('[')) {
+            table = std::string(line.substr(1, line.find(']') - 1)) + ".";
+            continue;
+        }
+        const bool is_used = !line.starts_with("# ");
+        if (!is_used) line.remove_prefix(2);
+        const std::size_t comment = comment_at(line);
+        const std::string_view entry = line.substr(0, comment);
+        const std::size_t equals = entry.find('=');
+        if (equals == std::string_view::npos) continue;
+        const std::string_view origin = comment == std::string_view::npos ? "" : trimmed(line.substr(comment + 1));
+        lines.push_back({table + std::string(trimmed(entry.substr(0, equals))),
+                         std::string(trimmed(entry.substr(equals + 1))), std::string(origin), is_used});
+    }
+    return lines;
+}
+
+RunRecord read_run_record(const fs::path& folder, const FileSystem& system) {
+    RunRecord run{.path = folder, .facts = RunFolder::facts_in(folder, system, "argument RUN")};
+    run.recipe = parse_recipe_lines(read_text(folder / "recipe.toml", 1 << 20, system));
+    for (const Json& record : log_records(folder / "log.jsonl", system)) {
+        take(run, record);
+        run.time = record.at("t").text();
+    }
+    take_results(run);
+    take_evaluations(run, system);
+    return run;
+}
+
+}

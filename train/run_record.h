@@ -1,0 +1,59 @@
+#pragma once
+// A run as its folder tells it, finished or not: read without its lock, from files that are replaced as a whole and
+// from the complete lines of its log. What a report is made of.
+#include "train/checkpoint.h"
+#include "train/evaluation_record.h"
+
+#include <filesystem>
+#include <map>
+
+namespace bkd {
+
+struct EpochRecord {
+    std::int64_t epoch = 0, step = 0;  // epoch from 1; step of the run
+    double loss = 0;                   // of training, mean over the images
+    std::optional<Metrics> metrics{};  // of the evaluation: shares and loss, without counts
+};
+
+struct StageRecord {
+    std::string name{}, method{}, network{};
+    std::int64_t parameters = 0, epochs = 0, steps_per_epoch = 0;
+    std::vector<EpochRecord> done{};
+    std::optional<BestEpoch> best{};  // chosen on eval.split: as run.json says, else the best top-1 so far
+    bool is_finished = false;         // its result is in run.json
+
+    const EpochRecord* last_evaluated() const;  // null: none so far
+};
+
+// A line of recipe.toml: `value` as TOML.
+struct RecipeLine {
+    std::string key{}, value{}, origin{};
+    bool is_used = true;  // false: a default that nothing read
+};
+
+struct RunRecord {
+    std::filesystem::path path{};
+    Json facts{};  // run.json
+    std::vector<RecipeLine> recipe{};
+    std::vector<StageRecord> stages{};  // that have begun
+    std::vector<std::string> warnings{};
+    std::map<std::string, EvaluationRecord> evaluations{};  // by model, "student.last"
+    std::string time{};                                     // of the last record of the log
+
+    std::string name() const { return facts.at("name").text(); }
+    std::string state() const { return facts.at("state").text(); }
+    std::vector<std::int64_t> class_counts() const { return facts.at("data").at("counts").integers(); }
+    const RecipeLine* find(std::string_view key) const;                  // null: no such line
+    std::string text(std::string_view key) const;                        // of a text; empty where the recipe has none
+    const EvaluationRecord* evaluation(const std::string& model) const;  // null: none
+    std::filesystem::path model_path(const std::string& stage, const char* which) const;
+};
+
+// InputError E1004 where the folder holds no run, E1006 for run.json of another schema, E05nn for a file that cannot be
+// read, E0403 and E0404 for records that are none.
+RunRecord read_run_record(const std::filesystem::path& folder, const FileSystem& system = {});
+
+// "[optim]" and `lr = 0.1   # default` become {"optim.lr", "0.1", "default"}.
+std::vector<RecipeLine> parse_recipe_lines(std::string_view text);
+
+}
