@@ -126,6 +126,17 @@ TEST_CASE("the last epoch leads, the best stands beside it with its split and a 
     CHECK_FALSE(contains(report_page(runs), "chosen on the test split"));
 }
 
+TEST_CASE("counts of another epoch than the last one stay off the page, which says so") {
+    std::vector<ReportedRun> runs{made_up("a", 10, "c")};
+    label_runs(runs);
+    CHECK(contains(report_page(runs), "confusion matrix of train"));
+    runs[0].record.evaluations.at("train.last").epoch = 89;
+    const std::string page = report_page(runs);
+    CHECK_FALSE(contains(page, "confusion matrix of train"));
+    CHECK(contains(page, "there is no evaluation file of epoch 90"));
+    CHECK(contains(page, "Accuracy over training counts"));
+}
+
 TEST_CASE("names of runs are as short as they can be while they differ") {
     const auto labels = [](const std::vector<std::string>& names) {
         std::vector<ReportedRun> runs;
@@ -140,7 +151,8 @@ TEST_CASE("names of runs are as short as they can be while they differ") {
     CHECK(labels({"fm_bkd-s1", "fm_bkd-s2"}) == Names{"s1", "s2"});
     CHECK(labels({"a", "a"}) == Names{"a", "a (2)"});
     CHECK(labels({"fm_bkd", "fm_bkd_mixup"}) == Names{"bkd", "bkd_mixup"});
-    CHECK(labels({"cifar10_lt_100_resnet8_bkd-s1"}) == Names{"cifar10_lt_100_…"});
+    CHECK(labels({"cifar10_lt_100_resnet8_bkd-s1"}) == Names{"cifar10_lt_100_resnet8_bkd-s1"});
+    CHECK(labels({"a_name_of_many_letters", "b"}) == Names{"a_name_of_many_…", "b"});
 }
 
 TEST_CASE("runs of other classes have figures of their own") {

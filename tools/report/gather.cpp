@@ -79,7 +79,7 @@ void label_runs(std::span<ReportedRun> runs) {
             label += names[i][w];
         if (label.size() > 1 && std::string_view("_-.").find(label.front()) != std::string_view::npos)
             label.erase(0, 1);
-        runs[i].label = shortened(label, longest_label);
+        runs[i].label = runs.size() > 1 ? shortened(label, longest_label) : label;
         for (int n = 2; !taken.insert(runs[i].label).second; ++n)
             runs[i].label = fmt::format("{} ({})", shortened(label, longest_label - 4), n);
     }
@@ -87,9 +87,12 @@ void label_runs(std::span<ReportedRun> runs) {
 
 const EvaluationRecord* Series::evaluation() const {
     const std::string model = stage->name + ".last";
-    if (const EvaluationRecord* record = run->record.evaluation(model)) return record;
-    const auto found = std::ranges::find(run->study.evaluations, model, &EvaluationRecord::model);
-    return found == run->study.evaluations.end() ? nullptr : &*found;
+    const EvaluationRecord* record = run->record.evaluation(model);
+    for (const EvaluationRecord& made : run->study.evaluations)
+        if (record == nullptr && made.model == model) record = &made;
+    // A run that went on to more epochs has an earlier one's until it ends again.
+    const EpochRecord* last = stage->last_evaluated();
+    return record != nullptr && last != nullptr && record->epoch == last->epoch ? record : nullptr;
 }
 
 const StageStudy* Series::study() const {

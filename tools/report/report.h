@@ -23,7 +23,7 @@ struct Series {
     std::string label{};
     Look look{};
 
-    const EvaluationRecord* evaluation() const;  // of the last model; null: not known
+    const EvaluationRecord* evaluation() const;  // of the last evaluated epoch; null: not known
     const StageStudy* study() const;             // null: not studied
     std::string split() const { return run->record.text("eval.split"); }
 };
@@ -66,7 +66,7 @@ std::string classes_section(std::span<const ClassGroup> groups);
 std::string confusion_section(std::span<const ClassGroup> groups);
 std::string gradients_section(std::span<const ClassGroup> groups);
 std::string teacher_section(std::span<const ClassGroup> groups);
-std::string environment_section(std::span<const ReportedRun> runs);
+std::string environment_section(std::span<const ReportedRun> runs, std::span<const Series> series);
 std::string recipe_section(std::span<const ReportedRun> runs);
 
 std::string report_page(std::span<const ReportedRun> runs);
