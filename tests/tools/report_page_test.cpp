@@ -137,7 +137,7 @@ TEST_CASE("counts of another epoch than the last one stay off the page, which sa
     CHECK(contains(page, "Accuracy over training counts"));
 }
 
-TEST_CASE("names of runs are as short as they can be while they differ") {
+TEST_CASE("labels of runs are the words that tell their names apart") {
     const auto labels = [](const std::vector<std::string>& names) {
         std::vector<ReportedRun> runs;
         for (const std::string& name : names) runs.push_back(made_up(name, 2, "c"));
@@ -150,9 +150,11 @@ TEST_CASE("names of runs are as short as they can be while they differ") {
     CHECK(labels({"fm_lt_100_ce-s1", "fm_lt_100_bkd-s1"}) == Names{"ce", "bkd"});
     CHECK(labels({"fm_bkd-s1", "fm_bkd-s2"}) == Names{"s1", "s2"});
     CHECK(labels({"a", "a"}) == Names{"a", "a (2)"});
-    CHECK(labels({"fm_bkd", "fm_bkd_mixup"}) == Names{"bkd", "bkd_mixup"});
+    CHECK(labels({"fm_bkd", "fm_bkd_mixup"}) == Names{"bkd", "mixup"});
+    CHECK(labels({"fm_lt_100_ce-s1", "fm_lt_100_bkd-s1", "cifar10_lt_100_bkd-s1"}) ==
+          Names{"fm_ce", "fm_bkd", "cifar10_bkd"});
     CHECK(labels({"cifar10_lt_100_resnet8_bkd-s1"}) == Names{"cifar10_lt_100_resnet8_bkd-s1"});
-    CHECK(labels({"a_name_of_many_letters", "b"}) == Names{"a_name_of_many_…", "b"});
+    CHECK(labels({"a_name_of_many_letters", "b"}) == Names{"\u2026of_many_letters", "b"});
 }
 
 TEST_CASE("runs of other classes have figures of their own") {

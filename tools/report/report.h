@@ -8,12 +8,11 @@ namespace bkd {
 struct ReportedRun {
     RunRecord record{};
     RunStudy study{};
-    std::string label{};                 // short, and no other run's: label_runs
+    std::string label{};                 // by label_runs
     std::vector<std::string> missing{};  // what the page does not show of it, and why
 };
 
-// Names as short as they can be while they differ: "ce" and "bkd" of "fashion_mnist_lt_100_ce-s1" and
-// "fashion_mnist_lt_100_bkd-s1".
+// What tells their names apart: "ce" and "bkd" of "fashion_mnist_lt_100_ce-s1" and "fashion_mnist_lt_100_bkd-s1".
 void label_runs(std::span<ReportedRun> runs);
 
 // A line of the comparison: the last stage of each run; of a single run, each stage.
