@@ -228,7 +228,8 @@ RunStudy study_run(const RunRecord& run, const StudyOptions& options) {
                     stage.finish ? "its model is not the network that was trained" : "it has not ended yet"));
                 continue;
             }
-            if (options.say) options.say(fmt::format("studying {} of {}", stage.name, run.name()));
+            if (options.say)
+                options.say(fmt::format("studying {} of {}", printable(stage.name), printable(run.name())));
             StudiedStage studied(opened, stage, recipe, find, run.model_path(stage.name, "last"));
             study.stages.push_back(studied.study());
             if (run.evaluation(stage.name + ".last") == nullptr) study.evaluations.push_back(studied.evaluation());

@@ -14,11 +14,11 @@ struct ClassProbabilities {
 
 struct StageStudy {
     std::string stage{};
-    // [classes] sums over the training images of what a step would add to z_c (encouraging, -dL/dz_c where that is above
-    // 0) and take from it (discouraging); the stage's own loss at its last weights, without augmentation and mixing. Of
-    // cross-entropy the first come from images of class c alone and the second from all others; a distilled target may
-    // encourage c by others' images, too. Empty where the loss does not take the network's logits as they are.
-    //                                                                                   paper: section 3.1, Fig. 2b
+    // [classes] sums over the training images of what a step would add to z_c (encouraging: -dL/dz_c where that is
+    // above 0) and take from it (discouraging); the stage's own loss at its last weights, without augmentation and
+    // mixing. Of cross-entropy the first come from images of class c alone and the second from all others; a distilled
+    // target may encourage c by others' images, too. Empty where the loss does not take the network's logits as they
+    // are.                                                                             paper: section 3.1, Fig. 2b
     std::vector<double> encouraging{}, discouraging{};
     std::vector<double> encouraging_by_others{};  // [classes] the part of it from images of other classes
     std::vector<double> omega{};  // [classes] class weights of the last epoch; empty: the stage has none

@@ -126,7 +126,18 @@ TEST_CASE("the last epoch leads, the best stands beside it with its split and a 
     CHECK_FALSE(contains(report_page(runs), "chosen on the test split"));
 }
 
-TEST_CASE("names of runs are as short as they can be while they differ") {
+TEST_CASE("counts of another epoch than the last one stay off the page, which says so") {
+    std::vector<ReportedRun> runs{made_up("a", 10, "c")};
+    label_runs(runs);
+    CHECK(contains(report_page(runs), "confusion matrix of train"));
+    runs[0].record.evaluations.at("train.last").epoch = 89;
+    const std::string page = report_page(runs);
+    CHECK_FALSE(contains(page, "confusion matrix of train"));
+    CHECK(contains(page, "there is no evaluation file of epoch 90"));
+    CHECK(contains(page, "Accuracy over training counts"));
+}
+
+TEST_CASE("labels of runs are the words that tell their names apart") {
     const auto labels = [](const std::vector<std::string>& names) {
         std::vector<ReportedRun> runs;
         for (const std::string& name : names) runs.push_back(made_up(name, 2, "c"));
@@ -139,8 +150,11 @@ TEST_CASE("names of runs are as short as they can be while they differ") {
     CHECK(labels({"fm_lt_100_ce-s1", "fm_lt_100_bkd-s1"}) == Names{"ce", "bkd"});
     CHECK(labels({"fm_bkd-s1", "fm_bkd-s2"}) == Names{"s1", "s2"});
     CHECK(labels({"a", "a"}) == Names{"a", "a (2)"});
-    CHECK(labels({"fm_bkd", "fm_bkd_mixup"}) == Names{"bkd", "bkd_mixup"});
-    CHECK(labels({"cifar10_lt_100_resnet8_bkd-s1"}) == Names{"cifar10_lt_100_…"});
+    CHECK(labels({"fm_bkd", "fm_bkd_mixup"}) == Names{"bkd", "mixup"});
+    CHECK(labels({"fm_lt_100_ce-s1", "fm_lt_100_bkd-s1", "cifar10_lt_100_bkd-s1"}) ==
+          Names{"fm_ce", "fm_bkd", "cifar10_bkd"});
+    CHECK(labels({"cifar10_lt_100_resnet8_bkd-s1"}) == Names{"cifar10_lt_100_resnet8_bkd-s1"});
+    CHECK(labels({"a_name_of_many_letters", "b"}) == Names{"\u2026of_many_letters", "b"});
 }
 
 TEST_CASE("runs of other classes have figures of their own") {

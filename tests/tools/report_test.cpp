@@ -110,9 +110,12 @@ TEST_CASE("what is no run, a newer run, a run given twice and options without ef
     refused("", 2, "error[E0206]");
     refused(folder, 10, "error[E1004]");
     refused(run + " " + folder + "/./run", 2, "error[E0204]: run " + folder + "/./run is given twice");
-    refused(run + " --records-only --data-root x", 2, "error[E0208]: --data-root has no effect beside --records-only");
+    refused(run + " --records-only --data-root x", 2,
+            "error[E0208]: --data-root has no effect in bkd report --records-only");
     refused(run + " --out " + folder + "/none/page.html", 6, "error[E0601]");
     refused(run + " --device cuda:999", 8, "cuda:999");
+    refused(run + " --device plan", 2, "error[E0203]: --device plan executes nothing");
+    refused(run + " --records-only --threads 1", 2, "error[E0208]: --threads has no effect in bkd report");
     refused(run + " a b c d e f", 2, "error[E0207]");
     std::ofstream(run + "/eval/train.last.test.json") << "{}";
     refused(run, 10, "error[E1006]: no schema");

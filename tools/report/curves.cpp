@@ -32,6 +32,7 @@ std::string plot(const std::string& about, const std::string& title, std::span<c
     if (x.high == x.low) x = {x.low - 0.5, x.high + 0.5};
     std::vector<Tick> epoch_ticks = ticks_of(x, 6);
     std::erase_if(epoch_ticks, [](const Tick& tick) { return tick.at != std::floor(tick.at); });
+    for (Tick& tick : epoch_ticks) tick.text = fmt::format("{:.0f}", tick.at);
     Plot figure({.about = about,
                  .x = {.range = x, .ticks = std::move(epoch_ticks), .title = "epoch"},
                  .y = {.range = y, .ticks = ticks_of(y, 5), .title = title},

@@ -108,7 +108,7 @@ std::string whole_recipe(const ReportedRun& run) {
 
 }
 
-std::string environment_section(std::span<const ReportedRun> runs) {
+std::string environment_section(std::span<const ReportedRun> runs, std::span<const Series> series) {
     HtmlTable table{.rows = {head_of(runs, "")}, .has_text_cells = true};
     const auto add = [&](const char* name, auto value) {
         std::vector<std::string> row{name};
@@ -137,6 +137,12 @@ std::string environment_section(std::span<const ReportedRun> runs) {
     add("recipe\u2019s hash",
         [](const RunRecord& run) { return "<code>" + fact(run.facts, "config_hash") + "</code>"; });
     std::string missing;
+    for (const Series& s : series)
+        if (const EpochRecord* last = s.stage->last_evaluated(); last != nullptr && s.evaluation() == nullptr)
+            missing +=
+                fmt::format("<li>{}: confusion matrix and intervals: there is no evaluation file of epoch {}; one "
+                            "is written when the stage ends</li>\n",
+                            escaped(s.label), last->epoch);
     for (const ReportedRun& run : runs) {
         std::vector<std::string> all = run.missing;
         all.insert(all.end(), run.study.missing.begin(), run.study.missing.end());

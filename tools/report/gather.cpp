@@ -26,14 +26,27 @@ std::vector<std::string> words_of(const std::string& name) {
     return words;
 }
 
-// How many words all begin with; read backwards: end with.
-template <class Iterator>
-std::size_t common(const std::vector<std::vector<std::string>>& names, Iterator first_of) {
-    for (std::size_t n = 0;; ++n)
-        for (const std::vector<std::string>& words : names)
-            if (n + 1 >= words.size() || *(first_of(words) + static_cast<std::ptrdiff_t>(n)) !=
-                                             *(first_of(names.front()) + static_cast<std::ptrdiff_t>(n)))
-                return n;
+bool is_separator(char c) { return std::string_view("_-.").find(c) != std::string_view::npos; }
+
+std::string without_separator(const std::string& word) {
+    return word.size() > 1 && is_separator(word.front()) ? word.substr(1) : word;
+}
+
+// The words of a name that some other run's lacks; without any the last one.
+std::string telling_part(const std::vector<std::string>& words, const std::vector<std::set<std::string>>& all) {
+    std::string part;
+    for (const std::string& word : words)
+        if (!std::ranges::all_of(all, [&](const auto& others) { return others.contains(without_separator(word)); }))
+            part += word;
+    return without_separator(part.empty() && !words.empty() ? words.back() : part);
+}
+
+// The end tells more than the beginning.
+std::string end_of(const std::string& label) {
+    if (label.size() <= longest_label) return label;
+    std::size_t at = label.size() - (longest_label - 1);
+    while (at < label.size() && (static_cast<unsigned char>(label[at]) & 0xC0) == 0x80) ++at;  // whole characters
+    return "\u2026" + label.substr(at);
 }
 
 double number_in(const RunRecord& run, std::string_view key, double otherwise) {
@@ -67,29 +80,28 @@ ShotThresholds thresholds_of(const Series& series) {
 }
 
 void label_runs(std::span<ReportedRun> runs) {
-    std::vector<std::vector<std::string>> names;
-    for (const ReportedRun& run : runs) names.push_back(words_of(run.record.name()));
-    const std::size_t front = common(names, [](const auto& words) { return words.begin(); });
-    const std::size_t back = common(names, [](const auto& words) { return words.rbegin(); });
+    std::vector<std::set<std::string>> all;
+    for (const ReportedRun& run : runs) {
+        all.emplace_back();
+        for (const std::string& word : words_of(run.record.name())) all.back().insert(without_separator(word));
+    }
     std::set<std::string> taken;
-    for (std::size_t i = 0; i < runs.size(); ++i) {
-        std::string label;
-        const std::size_t end = std::max(names[i].size() - back, front + 1);
-        for (std::size_t w = runs.size() > 1 ? front : 0; w < (runs.size() > 1 ? end : names[i].size()); ++w)
-            label += names[i][w];
-        if (label.size() > 1 && std::string_view("_-.").find(label.front()) != std::string_view::npos)
-            label.erase(0, 1);
-        runs[i].label = shortened(label, longest_label);
-        for (int n = 2; !taken.insert(runs[i].label).second; ++n)
-            runs[i].label = fmt::format("{} ({})", shortened(label, longest_label - 4), n);
+    for (ReportedRun& run : runs) {
+        const std::string name = run.record.name();
+        const std::string label = runs.size() == 1 ? name : end_of(telling_part(words_of(name), all));
+        run.label = label;
+        for (int n = 2; !taken.insert(run.label).second; ++n) run.label = fmt::format("{} ({})", label, n);
     }
 }
 
 const EvaluationRecord* Series::evaluation() const {
     const std::string model = stage->name + ".last";
-    if (const EvaluationRecord* record = run->record.evaluation(model)) return record;
-    const auto found = std::ranges::find(run->study.evaluations, model, &EvaluationRecord::model);
-    return found == run->study.evaluations.end() ? nullptr : &*found;
+    const EvaluationRecord* record = run->record.evaluation(model);
+    for (const EvaluationRecord& made : run->study.evaluations)
+        if (record == nullptr && made.model == model) record = &made;
+    // A run that went on to more epochs has an earlier one's until it ends again.
+    const EpochRecord* last = stage->last_evaluated();
+    return record != nullptr && last != nullptr && record->epoch == last->epoch ? record : nullptr;
 }
 
 const StageStudy* Series::study() const {

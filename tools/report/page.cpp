@@ -68,7 +68,7 @@ std::string report_page(std::span<const ReportedRun> runs) {
     const std::string title = title_of(runs);
     const std::string body = headline_section(runs, series) + curves_section(series) + classes_section(groups) +
                              confusion_section(groups) + gradients_section(groups) + teacher_section(groups) +
-                             environment_section(runs) + recipe_section(runs);
+                             environment_section(runs, series) + recipe_section(runs);
     return html_page(title,
                      fmt::format("<h1>{}</h1>\n<p class=\"soft\">{}</p>\n{}", escaped(title),
                                  runs.size() == 1 ? "A run and its stages"

@@ -8,12 +8,11 @@ namespace bkd {
 struct ReportedRun {
     RunRecord record{};
     RunStudy study{};
-    std::string label{};                 // short, and no other run's: label_runs
+    std::string label{};                 // by label_runs
     std::vector<std::string> missing{};  // what the page does not show of it, and why
 };
 
-// Names as short as they can be while they differ: "ce" and "bkd" of "fashion_mnist_lt_100_ce-s1" and
-// "fashion_mnist_lt_100_bkd-s1".
+// What tells their names apart: "ce" and "bkd" of "fashion_mnist_lt_100_ce-s1" and "fashion_mnist_lt_100_bkd-s1".
 void label_runs(std::span<ReportedRun> runs);
 
 // A line of the comparison: the last stage of each run; of a single run, each stage.
@@ -23,7 +22,7 @@ struct Series {
     std::string label{};
     Look look{};
 
-    const EvaluationRecord* evaluation() const;  // of the last model; null: not known
+    const EvaluationRecord* evaluation() const;  // of the last evaluated epoch; null: not known
     const StageStudy* study() const;             // null: not studied
     std::string split() const { return run->record.text("eval.split"); }
 };
@@ -66,7 +65,7 @@ std::string classes_section(std::span<const ClassGroup> groups);
 std::string confusion_section(std::span<const ClassGroup> groups);
 std::string gradients_section(std::span<const ClassGroup> groups);
 std::string teacher_section(std::span<const ClassGroup> groups);
-std::string environment_section(std::span<const ReportedRun> runs);
+std::string environment_section(std::span<const ReportedRun> runs, std::span<const Series> series);
 std::string recipe_section(std::span<const ReportedRun> runs);
 
 std::string report_page(std::span<const ReportedRun> runs);

@@ -183,7 +183,7 @@ std::string Plot::str() {
 }
 
 std::string bar_rows(std::string_view about, std::span<const BarGroup> groups) {
-    constexpr double width = 520, left = 120, right = 52, row_height = 22, title_height = 26;
+    constexpr double width = 520, left = 142, right = 52, row_height = 22, title_height = 26;
     const auto x_at = [&](double percent) { return left + percent / 100 * (width - left - right); };
     double y = 0;
     std::string out;

@@ -55,11 +55,11 @@ int run_report(const std::vector<std::string>& arguments) {
     options.value("--data-root", data_root, "folder of the data's files; default: as the run has it");
     options.flag("--records-only", records_only, "only what the runs have written: no model is evaluated");
     options.flag("--json", as_json, "the page's numbers as one JSON document");
+    options.only_in("RUN", {"--data-root", "--device", "--threads"});
     if (!options.parse(arguments)) return 0;
     refuse_twice(words);
-    if (records_only && !data_root.empty())
-        throw InputError(
-            {.id = 208, .what = "--data-root has no effect beside --records-only", .at = "option --data-root"});
+    options.check_mode(records_only ? "--records-only" : "RUN");
+    const Device device = records_only ? Device{} : machine.chosen_device();
 
     std::vector<ReportedRun> runs;
     for (const std::string& word : words) runs.push_back({.record = read_run_record(word)});
@@ -73,7 +73,7 @@ int run_report(const std::vector<std::string>& arguments) {
         }
         try {
             run.study =
-                study_run(run.record, {.device = machine.chosen_device(),
+                study_run(run.record, {.device = device,
                                        .threads = static_cast<int>(machine.threads),
                                        .recipes = recipe_options(),
                                        .data_root = data_root,
