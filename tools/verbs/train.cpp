@@ -36,6 +36,7 @@ int run_train(const std::vector<std::string>& arguments) {
     MachineOptions machine;
     std::string resume, name, folder, progress = "auto";
     std::optional<std::int64_t> seed;
+    bool is_verbose = false;
     Options options(
         "train",
         "Runs all stages of a recipe (teacher, then student) in a folder of its own: log, checkpoints, models. Prints "
@@ -51,11 +52,12 @@ int run_train(const std::vector<std::string>& arguments) {
     options.value("--name", name, "of the run; default <recipe>-s<seed>");
     options.value("--run-dir", folder, "folder that holds runs; the same as run.dir");
     options.choice("--progress", progress, {"auto", "bar", "lines", "none"}, "how progress is shown on standard error");
+    options.flag("-v,--verbose", is_verbose, "also notes: an override that replaces another");
     if (!options.parse(arguments)) return 0;
 
     const RecipeWords split = split_overrides(words);
     RunOptions run{.device = machine.chosen_device(),
-                   .threads = static_cast<int>(machine.threads),
+                   .threads = machine.chosen_threads(),
                    .version = program_version(),
                    .commit = program_commit(),
                    .command = arguments,
@@ -72,10 +74,10 @@ int run_train(const std::vector<std::string>& arguments) {
     watch_stop_signals();
     RunResult result;
     if (!resume.empty()) {
-        if (!split.rest.empty())
+        if (!split.recipe.empty())
             throw InputError(
                 {.id = 205,
-                 .what = fmt::format("--resume takes its recipe from the run, got \"{}\"", printable(split.rest[0])),
+                 .what = fmt::format("--resume takes its recipe from the run, got \"{}\"", printable(split.recipe)),
                  .try_ = "bkd train --resume RUN [key=value]"});
         if (!run.recipes.options.empty())
             throw InputError({.id = 208,
@@ -85,12 +87,14 @@ int run_train(const std::vector<std::string>& arguments) {
                               .try_ = "bkd train --resume RUN [key=value]"});
         result = resume_run(resume, split.overrides, run, *narrator);
     } else {
-        if (split.rest.size() != 1)
-            throw InputError({.id = 206,
-                              .what = fmt::format("bkd train needs one recipe, got {}", split.rest.size()),
-                              .try_ = "bkd train RECIPE [key=value ...]"});
+        if (split.recipe.empty())
+            throw InputError(
+                {.id = 206, .what = "bkd train needs a recipe", .try_ = "bkd train RECIPE [key=value ...]"});
         check_said_once(run.recipes.options, split.overrides);
-        result = train_run(load_recipe(split.rest[0], split.overrides, run.recipes), run, *narrator);
+        const Recipe recipe = load_recipe(split.recipe, split.overrides, run.recipes);
+        if (is_verbose)
+            for (const std::string& note : recipe.notes) fmt::print(stderr, "note: {}\n", note);
+        result = train_run(recipe, run, *narrator);
     }
     narrator.reset();  // a bar is cleared
     if (result.state == RunResult::State::stopped) end_by_stop_signal();
