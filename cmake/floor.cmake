@@ -5,7 +5,7 @@ add_library(bkd_flags INTERFACE)
 # are off, and the asan preset looks for the real ones.
 target_compile_options(bkd_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
     -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wundef
-    -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow>
     $<$<BOOL:${BKD_WERROR}>:-Werror>>)
 target_include_directories(bkd_flags INTERFACE ${CMAKE_SOURCE_DIR})
 # The baseline is x86-64-v2 (every 64-bit machine since 2009); hot loops carry clones for newer ones (kernels/cpu/simd.h).

@@ -40,6 +40,41 @@ void append_interleaved(std::span<const std::byte> pixels, std::vector<std::uint
             images[begin + 3 * i + c] = std::to_integer<std::uint8_t>(pixels[c * plane + i]);
 }
 
+// The labels alone, which are looked at before all else: a file with a wrong one is refused in a tenth of a second.
+void append_labels(std::span<const std::byte> records, const CifarFormat& format, const std::string& path,
+                   ImageSet& set) {
+    const auto record = static_cast<std::size_t>(format.record_bytes());
+    if (records.size() % record != 0)
+        throw InputError(
+            {.id = 430,
+             .what = fmt::format("file has {} bytes, no multiple of the record's {}", records.size(), record),
+             .at = path,
+             .try_ = guess_kind(records)});
+    const std::size_t count = records.size() / record;
+    set.labels.reserve(set.labels.size() + count);
+    ByteReader reader(records, path);
+    for (std::size_t i = 0; i < count; ++i) {
+        reader.skip(static_cast<std::uint64_t>(format.label_bytes - 1));
+        const int label = reader.u8();
+        if (label >= set.classes())
+            throw InputError(
+                {.id = 431,
+                 .what = fmt::format("label {} of record {} is out of range 0..{}", label, i, set.classes() - 1),
+                 .at = reader.at(reader.offset() - 1),
+                 .try_ = "copy or download the file again; is it of another data set?"});
+        set.labels.push_back(label);
+        reader.skip(3 * plane);
+    }
+}
+
+void append_pixels(std::span<const std::byte> records, const CifarFormat& format, ImageSet& set) {
+    const auto record = static_cast<std::size_t>(format.record_bytes());
+    const auto label = static_cast<std::size_t>(format.label_bytes);
+    set.images.reserve(set.images.size() + records.size() / record * 3 * plane);
+    for (; !records.empty(); records = records.subspan(record))
+        append_interleaved(records.subspan(label, 3 * plane), set.images);
+}
+
 // The official files of one split, each of `records` records.
 void read_files(const std::filesystem::path& root, std::string_view folder,
                 std::span<const std::vector<std::string_view>> files, std::int64_t records, const CifarFormat& format,
@@ -48,17 +83,20 @@ void read_files(const std::filesystem::path& root, std::string_view folder,
     for (const std::vector<std::string_view>& names : files) {
         const std::filesystem::path path = locate_file(
             root, folder, names,
-            fmt::format("the binary version of the set ({} bytes); the Python version is a pickle and is not read",
-                        bytes));
+            fmt::format("the binary version of CIFAR-{} ({} bytes); the Python version is a pickle and is not read",
+                        set.classes(), bytes));
         const std::string shown = printable(path.string());
         Unpacker file = open_data_file(path);
         const std::vector<std::byte> content = read_exactly(file, shown, bytes);
-        append_cifar_records(content, format, shown, set);
+        append_labels(content, format, shown, set);
+        if (&names == &files.back()) {
+            const std::vector<std::int64_t> equal(static_cast<std::size_t>(set.classes()), set.size() / set.classes());
+            check_class_counts(set, equal, shown);
+        }
+        append_pixels(content, format, set);
         const std::span<const std::byte> whole = content;
         set.files.push_back(fact_of(file, shown, {&whole, 1}));
     }
-    const std::vector<std::int64_t> equal(static_cast<std::size_t>(set.classes()), set.size() / set.classes());
-    check_class_counts(set, equal);
 }
 
 }
@@ -79,39 +117,18 @@ ImageSet empty_cifar(std::string_view name, Split split, const CifarFormat& form
 
 void append_cifar_records(std::span<const std::byte> records, const CifarFormat& format, const std::string& path,
                           ImageSet& set) {
-    const auto record = static_cast<std::size_t>(format.record_bytes());
-    if (records.size() % record != 0)
-        throw InputError(
-            {.id = 430,
-             .what = fmt::format("file has {} bytes, no multiple of the record's {}", records.size(), record),
-             .at = path,
-             .try_ = guess_kind(records)});
-    const std::size_t count = records.size() / record;
-    set.labels.reserve(set.labels.size() + count);
-    set.images.reserve(set.images.size() + count * 3 * plane);
-    ByteReader reader(records, path);
-    for (std::size_t i = 0; i < count; ++i) {
-        reader.skip(static_cast<std::uint64_t>(format.label_bytes - 1));
-        const int label = reader.u8();
-        if (label >= set.classes())
-            throw InputError(
-                {.id = 431,
-                 .what = fmt::format("label {} of record {} is out of range 0..{}", label, i, set.classes() - 1),
-                 .at = reader.at(reader.offset() - 1),
-                 .try_ = "copy or download the file again; is it of another data set?"});
-        set.labels.push_back(label);
-        append_interleaved(reader.bytes(3 * plane), set.images);
-    }
+    append_labels(records, format, path, set);
+    append_pixels(records, format, set);
 }
 
-void check_class_counts(const ImageSet& set, std::span<const std::int64_t> expected) {
+void check_class_counts(const ImageSet& set, std::span<const std::int64_t> expected, const std::string& path) {
     const std::vector<std::int64_t> counts = class_counts(set.labels, set.classes());
     for (std::size_t c = 0; c < counts.size(); ++c)
         if (counts[c] != expected[c])
             throw InputError({.id = 430,
                               .what = fmt::format("class {} ({}) has {} images, the official set has {}", c,
                                                   set.class_names[c], counts[c], expected[c]),
-                              .at = set.files.empty() ? "" : set.files.back().path,
+                              .at = path,
                               .try_ = "copy or download the files again"});
 }
 

@@ -27,8 +27,9 @@ ImageSet empty_cifar(std::string_view name, Split split, const CifarFormat& form
 void append_cifar_records(std::span<const std::byte> records, const CifarFormat& format, const std::string& path,
                           ImageSet& set);
 
-// Every class of an official file has the same count: E0430 otherwise, as labels were changed.
-void check_class_counts(const ImageSet& set, std::span<const std::int64_t> expected);
+// Every class of an official set has the same count: E0430 otherwise, as labels were changed. `path` is of the last
+// file.
+void check_class_counts(const ImageSet& set, std::span<const std::int64_t> expected, const std::string& path);
 
 // Test split as `open_cifar10` finds it: test_batch.bin or cifar10-test.bin, plain or .xz.
 ImageSet open_cifar10_test(std::string_view name, const std::filesystem::path& root);

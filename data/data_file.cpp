@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::uint64_t stored_budget = std::uint64_t{1} << 30;
 constexpr std::uint64_t growth = std::uint64_t{16} << 20;  // memory follows what arrives, not what is promised
+// Addresses for more at once: what grows by moving would be held twice. Pages that nothing arrives in cost nothing.
+constexpr std::uint64_t reserve = std::uint64_t{256} << 20;
+constexpr std::size_t guess_bytes = 16;  // that guess_kind looks at, and a few
 
 bool starts_with(std::span<const std::byte> bytes, std::initializer_list<int> magic) {
     return bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), bytes.begin(),
@@ -46,13 +49,12 @@ std::filesystem::path locate_file(const std::filesystem::path& root, std::string
                 }
     throw InputError({.id = 501,
                       .what = fmt::format("no such file: {}", printable(first.string())),
-                      .at = fmt::format("data.root = \"{}\" ({} places tried)", printable(root.string()), tried),
+                      .at = fmt::format("data.root = \"{}\"{}", printable(root.string()),
+                                        root == "auto" ? fmt::format(", {} places tried", tried) : std::string()),
                       .try_ = advice});
 }
 
-Unpacker open_data_file(const std::filesystem::path& path) {
-    return {read_file(path, stored_budget), packing_of(path), printable(path.string())};
-}
+Unpacker open_data_file(const std::filesystem::path& path) { return {path, stored_budget}; }
 
 std::vector<std::byte> read_exactly(Unpacker& file, const std::string& path, std::uint64_t size,
                                     std::uint64_t already) {
@@ -60,10 +62,15 @@ std::vector<std::byte> read_exactly(Unpacker& file, const std::string& path, std
     const bool is_plain = file.packing() == Packing::none;
     if (!is_plain && size > most) refuse_size(path, fmt::format("{} packed", file.stored_bytes()), already + size, "");
     std::vector<std::byte> bytes;
-    const auto refuse = [&](const std::string& unpacked) {
-        const std::string seen = is_plain ? std::to_string(file.stored_bytes()) : unpacked;
+    const auto refuse = [&](const std::string& seen) {
         refuse_size(path, seen, already + size, already > 0 ? "" : guess_kind(bytes));
     };
+    if (is_plain && static_cast<std::uint64_t>(file.stored_bytes()) != already + size) {
+        bytes.resize(guess_bytes);
+        bytes.resize(file.read(bytes));
+        refuse(std::to_string(file.stored_bytes()));
+    }
+    bytes.reserve(static_cast<std::size_t>(std::min({size, most, reserve})));
     while (bytes.size() < size) {
         const std::size_t before = bytes.size();
         bytes.resize(static_cast<std::size_t>(std::min({size, most, before + growth})));

@@ -10,8 +10,8 @@
 namespace bkd {
 
 // `root` "auto" means ./data, then where Debian's dataset packages lie (/usr/share/datasets). Looks in root/folder,
-// then in root, for each of `names`, each as it is, with .xz and with .gz. E0501 names the first place and how many
-// were tried; `advice` says where the file comes from.
+// then in root, for each of `names`, each as it is, with .xz and with .gz. E0501 names the first place, for "auto" also
+// how many were tried; `advice` says where the file comes from.
 std::filesystem::path locate_file(const std::filesystem::path& root, std::string_view folder,
                                   std::span<const std::string_view> names, const std::string& advice);
 

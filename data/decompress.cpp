@@ -1,5 +1,6 @@
 #include "data/decompress.h"
 
+#include "engine/file.h"
 #include "kernels/error.h"
 
 #include <lzma.h>
@@ -28,6 +29,8 @@ constexpr std::size_t piece = std::size_t{1} << 30;                    // zlib c
 }
 
 struct Unpacker::Stream {
+    FileSystem system{};
+    std::unique_ptr<InputFile> file{};  // of Packing::none on disk; else null
     std::vector<std::byte> stored;
     Packing packing;
     std::string path;
@@ -53,7 +56,8 @@ struct Unpacker::Stream {
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    std::size_t left() const { return stored.size() - consumed; }
+    std::size_t size() const { return file ? static_cast<std::size_t>(file->size()) : stored.size(); }
+    std::size_t left() const { return size() - consumed; }
     std::size_t copy(std::span<std::byte> out);
     std::size_t inflate_some(std::span<std::byte> out);
     std::size_t decode_xz_some(std::span<std::byte> out);
@@ -62,7 +66,10 @@ struct Unpacker::Stream {
 
 std::size_t Unpacker::Stream::copy(std::span<std::byte> out) {
     const std::size_t n = std::min(out.size(), left());
-    std::copy_n(stored.begin() + static_cast<std::ptrdiff_t>(consumed), n, out.begin());
+    if (file)
+        file->read(consumed, out.first(n));
+    else
+        std::copy_n(stored.begin() + static_cast<std::ptrdiff_t>(consumed), n, out.begin());
     consumed += n;
     at_end = left() == 0;
     return n;
@@ -136,6 +143,18 @@ Packing packing_of(const std::filesystem::path& path) {
 
 Unpacker::Unpacker(std::vector<std::byte> stored, Packing packing, std::string path)
     : stream_(std::make_unique<Stream>(std::move(stored), packing, std::move(path))) {}
+Unpacker::Unpacker(const std::filesystem::path& path, std::uint64_t most_bytes)
+    : Unpacker({}, packing_of(path), printable(path.string())) {
+    Stream& stream = *stream_;
+    if (stream.packing != Packing::none) {
+        stream.stored = read_file(path, most_bytes);
+        return;
+    }
+    stream.file = std::make_unique<InputFile>(path, std::string_view{}, stream.system);
+    if (stream.file->size() > most_bytes)
+        refuse(407, stream.path, fmt::format("file has {} bytes, at most {} are read", stream.file->size(), most_bytes),
+               "");
+}
 Unpacker::~Unpacker() = default;
 Unpacker::Unpacker(Unpacker&&) noexcept = default;
 Unpacker& Unpacker::operator=(Unpacker&&) noexcept = default;
@@ -163,7 +182,7 @@ std::size_t Unpacker::read(std::span<std::byte> out) {
 }
 
 std::uint64_t Unpacker::most_unpacked_bytes() const {
-    const std::uint64_t stored = stream_->stored.size();
+    const std::uint64_t stored = stream_->size();
     switch (stream_->packing) {
         case Packing::none:
             return stored;
@@ -176,7 +195,7 @@ std::uint64_t Unpacker::most_unpacked_bytes() const {
 }
 
 Packing Unpacker::packing() const { return stream_->packing; }
-std::int64_t Unpacker::stored_bytes() const { return static_cast<std::int64_t>(stream_->stored.size()); }
+std::int64_t Unpacker::stored_bytes() const { return static_cast<std::int64_t>(stream_->size()); }
 const std::string& Unpacker::note() const { return stream_->note; }
 
 }

@@ -22,6 +22,9 @@ class Unpacker {
 public:
     // `path` is for messages. A packing of none hands the bytes through.
     Unpacker(std::vector<std::byte> stored, Packing packing, std::string path);
+    // A file of at most `most_bytes`, packed as its suffix says. A packed one is read here, any other as it is asked
+    // for. E0407, E0501 .. E0504.
+    Unpacker(const std::filesystem::path& path, std::uint64_t most_bytes);
     ~Unpacker();
     Unpacker(Unpacker&&) noexcept;
     Unpacker& operator=(Unpacker&&) noexcept;

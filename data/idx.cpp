@@ -58,56 +58,88 @@ std::uint64_t checked_count(const Shape& shape, const std::string& path) {
     return count;
 }
 
-}
+// A file whose header has been read: what it promises is looked at before the rest is read.
+class IdxReader {
+public:
+    IdxReader(Unpacker file, std::string path) : file_(std::move(file)), path_(std::move(path)) {
+        magic_ = read_header_part(file_, 4, path_);
+        const int rank = checked_rank(magic_, path_);
+        extents_ = read_header_part(file_, 4 * static_cast<std::size_t>(rank), path_);
+        ByteReader reader(extents_, path_, 4);
+        for (int i = 0; i < rank; ++i) shape_.push(reader.u32be());
+        count_ = checked_count(shape_, path_);
+    }
+    explicit IdxReader(const std::filesystem::path& path) : IdxReader(open_data_file(path), printable(path.string())) {}
 
-IdxArray read_idx(const std::filesystem::path& path) {
-    const std::string shown = printable(path.string());
-    Unpacker file = open_data_file(path);
-    const std::vector<std::byte> magic = read_header_part(file, 4, shown);
-    const int rank = checked_rank(magic, shown);
-    const std::vector<std::byte> extents = read_header_part(file, 4 * static_cast<std::size_t>(rank), shown);
-    IdxArray array;
-    ByteReader reader(extents, shown, 4);
-    for (int i = 0; i < rank; ++i) array.shape.push(reader.u32be());
-    const std::uint64_t header = magic.size() + extents.size();
-    array.elements = read_exactly(file, shown, checked_count(array.shape, shown), header);
-    const std::span<const std::byte> parts[] = {magic, extents, array.elements};
-    array.fact = fact_of(file, shown, parts);
-    return array;
-}
+    const Shape& shape() const { return shape_; }
+    const std::string& path() const { return path_; }
+    std::uint64_t header_bytes() const { return magic_.size() + extents_.size(); }
+    std::uint64_t count() const { return count_; }  // of elements
+    std::vector<std::byte> elements() { return read_exactly(file_, path_, count_, header_bytes()); }
+    FileFact fact(std::span<const std::byte> elements) const {
+        const std::span<const std::byte> parts[] = {magic_, extents_, elements};
+        return fact_of(file_, path_, parts);
+    }
 
-void read_idx_set(const std::filesystem::path& images, const std::filesystem::path& labels, ImageSet& set) {
-    IdxArray pixels = read_idx(images), classes = read_idx(labels);
-    if ((pixels.shape.rank() != 3 && pixels.shape.rank() != 4) || pixels.shape.count() == 0)
-        throw InputError({.id = 408,
-                          .what = fmt::format("IDX array {} holds no images", pixels.shape.str()),
-                          .at = pixels.fact.path,
-                          .why = "images are [n, height, width] or [n, height, width, channels]"});
-    if (classes.shape.rank() != 1)
-        throw InputError({.id = 408,
-                          .what = fmt::format("IDX array {} holds no labels", classes.shape.str()),
-                          .at = classes.fact.path,
-                          .why = "labels are [n]"});
-    if (classes.shape[0] != pixels.shape[0])
-        throw InputError({.id = 430,
-                          .what = fmt::format("{} labels for {} images", classes.shape[0], pixels.shape[0]),
-                          .at = classes.fact.path,
-                          .try_ = "are both files of the same split?"});
-    set.height = pixels.shape[1], set.width = pixels.shape[2];
-    set.channels = pixels.shape.rank() == 4 ? pixels.shape[3] : 1;
-    set.images.resize(pixels.elements.size());
-    std::ranges::transform(pixels.elements, set.images.begin(), std::to_integer<std::uint8_t>);
-    for (std::size_t i = 0; i < classes.elements.size(); ++i) {
-        const int label = std::to_integer<int>(classes.elements[i]);
+private:
+    Unpacker file_;
+    std::string path_;
+    std::vector<std::byte> magic_, extents_;
+    Shape shape_{};
+    std::uint64_t count_ = 0;
+};
+
+void append_labels(const IdxReader& file, std::span<const std::byte> labels, ImageSet& set) {
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        const int label = std::to_integer<int>(labels[i]);
         if (label >= set.classes())
             throw InputError(
                 {.id = 431,
                  .what = fmt::format("label {} of record {} is out of range 0..{}", label, i, set.classes() - 1),
-                 .at = fmt::format("{} @ byte {}", classes.fact.path, 8 + i),
+                 .at = fmt::format("{} @ byte {}", file.path(), file.header_bytes() + i),
                  .try_ = "copy or download the file again; is it of another data set?"});
         set.labels.push_back(label);
     }
-    set.files = {std::move(pixels.fact), std::move(classes.fact)};
+}
+
+IdxArray array_of(IdxReader reader) {
+    IdxArray array{.shape = reader.shape(), .elements = reader.elements()};
+    array.fact = reader.fact(array.elements);
+    return array;
+}
+
+}
+
+IdxArray read_idx(const std::filesystem::path& path) { return array_of(IdxReader(path)); }
+IdxArray read_idx(Unpacker file, const std::string& shown) { return array_of({std::move(file), shown}); }
+
+// What a header or a label is refused for is found before the images are read and hashed.
+void read_idx_set(const std::filesystem::path& images, const std::filesystem::path& labels, ImageSet& set) {
+    IdxReader pixels(images), classes(labels);
+    const Shape& shape = pixels.shape();
+    if ((shape.rank() != 3 && shape.rank() != 4) || pixels.count() == 0)
+        throw InputError({.id = 408,
+                          .what = fmt::format("IDX array {} holds no images", shape.str()),
+                          .at = pixels.path(),
+                          .why = "images are [n, height, width] or [n, height, width, channels]"});
+    if (classes.shape().rank() != 1)
+        throw InputError({.id = 408,
+                          .what = fmt::format("IDX array {} holds no labels", classes.shape().str()),
+                          .at = classes.path(),
+                          .why = "labels are [n]"});
+    if (classes.shape()[0] != shape[0])
+        throw InputError({.id = 430,
+                          .what = fmt::format("{} labels for {} images", classes.shape()[0], shape[0]),
+                          .at = classes.path(),
+                          .try_ = "are both files of the same split?"});
+    const std::vector<std::byte> label_bytes = classes.elements();
+    append_labels(classes, label_bytes, set);
+    const std::vector<std::byte> bytes = pixels.elements();
+    set.height = shape[1], set.width = shape[2];
+    set.channels = shape.rank() == 4 ? shape[3] : 1;
+    set.images.resize(bytes.size());
+    std::ranges::transform(bytes, set.images.begin(), std::to_integer<std::uint8_t>);
+    set.files = {pixels.fact(bytes), classes.fact(label_bytes)};
 }
 
 void read_idx_folder(const std::filesystem::path& root, std::string_view folder, const std::string& advice,

@@ -1,6 +1,7 @@
 #pragma once
 // IDX files (MNIST and its kin), plain or .gz: bytes 0 0 type rank, then rank extents as 32-bit big-endian numbers,
 // then the elements. Only type 08, unsigned bytes, is read.
+#include "data/decompress.h"
 #include "data/image_set.h"
 #include "kernels/shape.h"
 
@@ -18,6 +19,8 @@ struct IdxArray {
 // the size differs from what the header says (also where no file of this size could hold it: nothing is allocated for a
 // promise).
 IdxArray read_idx(const std::filesystem::path& path);
+// The same of a file that is open; `shown` names it in messages.
+IdxArray read_idx(Unpacker file, const std::string& shown);
 
 // Images [n, h, w] or [n, h, w, c] and labels [n]. E0430 unless both have n, E0408 for other ranks or no samples, E0431
 // for a label out of range with its number. The set's shape, labels, images and files are filled in.

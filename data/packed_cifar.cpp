@@ -74,7 +74,7 @@ ImageSet open_cifar10_lt100(const std::filesystem::path& root, Split split) {
     const std::span<const std::byte> whole = packed;
     set.files.push_back(fact_of(file, shown, {&whole, 1}));
     append_cifar_records(records_of(std::move(packed)), format, shown, set);
-    check_class_counts(set, counts);
+    check_class_counts(set, counts, shown);
     return set;
 }
 

@@ -7,8 +7,8 @@
 //
 // Failures are InputError. Reading: E0501 not there, E0502 no permission, E0503 no regular file, E0504 I/O error or cut
 // off meanwhile, E0407 larger than allowed. Writing: E0601 no such folder, E0602 no space, E0603 I/O error, E0604 is a
-// folder, E0605 no permission or read-only, E0607 exists already. No other file of the project opens a file for
-// writing.
+// folder, E0605 no permission or read-only, E0606 is an input, E0607 exists already. No other file of the project
+// opens a file for writing.
 #include "engine/file_system.h"
 #include "kernels/error.h"
 
@@ -72,6 +72,9 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view t
 // Refuses beforehand what write_file_atomically would refuse of the place: no such folder, no permission, a folder or,
 // with Overwrite::no, a file of that name. For a result that takes long to compute.
 void check_place(const std::filesystem::path& path, Overwrite overwrite, std::string_view what = "file");
+
+// Refuses to replace a file with what is made from it: E0606, whatever the two paths look like.
+void check_not_input(const std::filesystem::path& result, const std::filesystem::path& input);
 
 // Deletes the temporary files in `folder` whose writer is dead, or that are older than a day; returns how many.
 int remove_abandoned_temporaries(const std::filesystem::path& folder);

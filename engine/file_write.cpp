@@ -42,7 +42,7 @@ struct Target {
                                      : error == EDQUOT ? "disk quota exceeded"
                                                        : "file size limit exceeded",
                                      what, size_text(size), free_bytes < 0 ? "unknown" : size_text(free_bytes));
-            parts.try_ = "free space, then again";
+            parts.try_ = "free space";
         } else if (error == EISDIR || error == ENOTEMPTY) {
             parts.id = 604;
             parts.what = fmt::format("{} is a folder, no {} can take its place", shown, what);
@@ -168,6 +168,15 @@ void check_place(const std::filesystem::path& path, Overwrite overwrite, std::st
     std::error_code ignored;
     if (std::filesystem::is_directory(path, ignored)) target.fail(EISDIR, "open", -1);
     if (overwrite == Overwrite::no && std::filesystem::exists(path, ignored)) target.fail(EEXIST, "open", -1);
+}
+
+void check_not_input(const std::filesystem::path& result, const std::filesystem::path& input) {
+    std::error_code ignored;
+    if (result != input && !std::filesystem::equivalent(result, input, ignored)) return;
+    throw InputError({.id = 606,
+                      .what = fmt::format("{} is read and would be written", printable(result.string())),
+                      .why = "what is made from a file does not take its place",
+                      .try_ = "another name for the result"});
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, Overwrite overwrite,

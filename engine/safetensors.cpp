@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::uint64_t length_bytes = 8;
 constexpr const char* why_checksum = "the file changed after it was written (disk, copy, or edit)";
+constexpr const char* advice_checksum =
+    "copy the file again; bkd train --resume RUN takes the newest checkpoint that is whole";
 
 std::string_view text_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -79,7 +81,7 @@ void check_header_checksum(std::span<const std::byte> length, std::string_view h
     crc = crc_of(header.substr(*facts.checksum_at + 8), crc);
     if (crc != *expected)
         fail(421, fmt::format("checksum of the header is {:08x}, the file says {:08x}", crc, *expected), path, 8,
-             why_checksum);
+             why_checksum, advice_checksum);
 }
 
 void check_data_checksums(const SafeTensors& file, const SafeTensorsLimits& limits) {
@@ -108,7 +110,7 @@ void check_data_checksums(const SafeTensors& file, const SafeTensorsLimits& limi
             fail(421,
                  fmt::format("checksum of tensor \"{}\" is {:08x}, the file says {:08x}", printable(name), crc,
                              *expected),
-                 file.path, file.data_offset + tensor->begin, why_checksum);
+                 file.path, file.data_offset + tensor->begin, why_checksum, advice_checksum);
         has_checksum[static_cast<std::size_t>(tensor - file.tensors.data())] = true;
     }
     const auto without = std::ranges::find(has_checksum, false);

@@ -84,7 +84,8 @@ void Options::value(const std::string& names, std::string& value, const std::str
 void Options::value(const std::string& names, std::int64_t& value, std::int64_t low, std::int64_t high,
                     const std::string& help) {
     names_.push_back(longest_name(names));
-    number_option(*app_, names, value, low, high, help)->default_str(fmt::format("{}", value));
+    CLI::Option* option = number_option(*app_, names, value, low, high, help);
+    if (value >= low) option->default_str(fmt::format("{}", value));
 }
 
 void Options::value(const std::string& names, double& value, double low, double high, const std::string& help) {
@@ -203,7 +204,14 @@ void Options::check_words() const {
 void MachineOptions::add_to(Options& options) {
     if (const char* from = std::getenv("BKD_DEVICE"); from != nullptr && *from != '\0') device = from;
     options.value("--device", device, "cpu, cuda, cuda:N, reference or auto");
-    options.value("--threads", threads, 0, 1024, "CPU threads; 0: as many as the affinity mask and the cgroup allow");
+    options.value("--threads", threads, 1, 1024,
+                  "CPU threads; without it as many as the affinity mask and the cgroup allow");
+}
+
+int MachineOptions::chosen_threads() const {
+    if (threads > allowed_threads())
+        fmt::print(stderr, "warning: {} threads on {} allowed processors take turns\n", threads, allowed_threads());
+    return static_cast<int>(threads);
 }
 
 Device MachineOptions::chosen_device() const {
@@ -234,9 +242,13 @@ std::vector<float> parse_numbers(const std::string& option, const std::string& t
 
 RecipeWords split_overrides(const std::vector<std::string>& words) {
     RecipeWords split;
-    for (const std::string& word : words)
-        (word.find('=') != std::string::npos && word.find('/') > word.find('=') ? split.overrides : split.rest)
-            .push_back(word);
+    for (const std::string& word : words) {
+        const bool is_override = word.find('=') != std::string::npos && word.find('/') > word.find('=');
+        if (split.recipe.empty() && !is_override)
+            split.recipe = word;
+        else
+            split.overrides.push_back(word);
+    }
     return split;
 }
 

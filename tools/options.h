@@ -28,7 +28,8 @@ public:
 
     // "--name" or "-n,--name". The value stays as it is when the option is not given; help shows it as the default.
     void flag(const std::string& names, bool& value, const std::string& help);
-    // A text is never empty, a number lies in low..high: E0203.
+    // A text is never empty, a number lies in low..high: E0203. A whole number that starts below `low` has no default
+    // to show.
     void value(const std::string& names, std::string& value, const std::string& help);
     void value(const std::string& names, std::int64_t& value, std::int64_t low, std::int64_t high,
                const std::string& help);
@@ -70,11 +71,12 @@ private:
 // Options of every verb that computes.
 struct MachineOptions {
     std::string device = "auto";
-    std::int64_t threads = 0;  // 0: as many as allowed
+    std::int64_t threads = 0;  // 0: not given
     void add_to(Options& options);
     // `auto` is the first usable GPU, else the CPU. InputError E0801 for a device that is not here.
     Device chosen_device() const;
-    BackendOptions backend() const { return {.threads = static_cast<int>(threads)}; }
+    int chosen_threads() const;  // 0: as many as allowed; warns on standard error of more than those
+    BackendOptions backend() const { return {.threads = chosen_threads()}; }
 };
 
 // "0.5,0.25": numbers separated by commas; E0203.
@@ -82,9 +84,11 @@ std::vector<float> parse_numbers(const std::string& option, const std::string& t
 
 std::vector<std::string> split_at_commas(const std::string& text);  // without empty parts
 
-// Words of a command line, told apart: key=value overrides and the rest.
+// Words of a command line: a recipe, the first that is no key=value, and overrides. A later word that is no override
+// stays among them, for the loader of recipes to refuse by its number: E0205.
 struct RecipeWords {
-    std::vector<std::string> overrides, rest;
+    std::string recipe;  // empty: none
+    std::vector<std::string> overrides;
 };
 RecipeWords split_overrides(const std::vector<std::string>& words);
 

@@ -5,7 +5,7 @@
 namespace bkd {
 namespace {
 
-std::string size_text(std::int64_t bytes) { return fmt::format("{:.2f} GiB", static_cast<double>(bytes) / (1 << 30)); }
+std::string size_text(std::int64_t bytes) { return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30)); }
 
 const StageMemory& largest(const std::vector<StageMemory>& all) {
     return *std::max_element(all.begin(), all.end(),
@@ -31,14 +31,13 @@ std::int64_t largest_batch(const PlannedTraining& planned, std::int64_t limit, s
 
 InputError::Parts refusal(const PlannedTraining& planned, const StageMemory& most, std::int64_t limit) {
     const std::int64_t batch = largest_batch(planned, limit, most.batch);
-    const std::string device = planned.training.runtime.backend->device.str();
-    return {.id = 701,
-            .what = fmt::format("stage {} takes {} of memory with batches of {}, {} has {} for it", most.stage,
-                                size_text(most.bytes), most.batch, device, size_text(limit)),
-            .at = device,
-            .why = "data set, networks, activations and gradients of one step, by plan",
+    return {.id = 702,
+            .what = fmt::format("{} has {} free, this plan needs {}", planned.training.runtime.backend->device.str(),
+                                size_text(limit), size_text(most.bytes)),
+            .at = fmt::format("stage {}, batch {}", most.stage, most.batch),
+            .why = "the plan is of data set, networks, activations and gradients of one step",
             .try_ = batch == 0 ? "a smaller network or data set"
-                               : fmt::format("batch.size = {}, the largest that fits by the same plan", batch)};
+                               : fmt::format("batch.size={}, the largest that fits by the same plan", batch)};
 }
 
 }

@@ -24,7 +24,7 @@ struct PlannedTraining {
 // One step of every stage, in order; with `batch` for stages that have the batch size of the first.
 std::vector<StageMemory> plan_memory(const PlannedTraining& planned, std::int64_t batch = 0);
 
-// E0701 if the device has less memory than a stage takes: says which, how much, and the largest batch that fits.
+// E0702 if the device has less memory than a stage takes: says which, how much, and the largest batch that fits.
 // Nothing where the device does not say what it has.
 void check_memory(const PlannedTraining& planned);
 

@@ -19,7 +19,9 @@ constexpr std::uint64_t byte_limit = 1 << 20;
 
 // Both without symbolic links, so that a link does not lead out of the folder.
 bool is_under(const fs::path& file, const fs::path& folder) {
-    const fs::path inner = fs::weakly_canonical(file), outer = fs::weakly_canonical(folder.empty() ? "." : folder);
+    // weakly_canonical leaves a relative path of which nothing exists as it is.
+    const fs::path inner = fs::weakly_canonical(fs::absolute(file));
+    const fs::path outer = fs::weakly_canonical(fs::absolute(folder.empty() ? "." : folder));
     return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 

@@ -35,7 +35,8 @@ private:
         const std::string_view rest = text_.substr(position_);
         const std::size_t length = utf8_length(rest);
         const bool is_utf16 = position_ == 0 && (rest.starts_with("\xFF\xFE") || rest.starts_with("\xFE\xFF"));
-        if (length == 0 || rest[0] == '\0')
+        if (rest[0] == '\0') fail(301, "recipe has a NUL byte", "text has none", "save the file as UTF-8 text");
+        if (length == 0)
             fail(301,
                  fmt::format("recipe has byte 0x{:02x}, which is not UTF-8 text", static_cast<unsigned char>(rest[0])),
                  {}, is_utf16 ? "this is UTF-16: save it as UTF-8" : "save the file as UTF-8");

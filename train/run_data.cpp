@@ -8,11 +8,27 @@
 
 namespace bkd {
 
-RunData open_run_data(const Recipe& r) {
+namespace {
+
+// What is said of the folder is said with the place that named it.
+ImageSet open_split(const Recipe& r, Split split) {
     const std::string name = r.text("data.name"), root = r.text("data.root");
+    try {
+        return open_dataset(name, root, split);
+    } catch (const InputError& error) {
+        InputError::Parts parts = error.parts();
+        if (!parts.at.starts_with("data.root")) throw;
+        parts.at = fmt::format("{} ({})", r.at("data.root"), parts.at);
+        throw InputError(std::move(parts));
+    }
+}
+
+}
+
+RunData open_run_data(const Recipe& r) {
     RunData data;
-    const ImageSet whole = open_dataset(name, root, Split::train);
-    data.test = open_dataset(name, root, Split::test);
+    const ImageSet whole = open_split(r, Split::train);
+    data.test = open_split(r, Split::test);
 
     const auto largest = std::ranges::max(class_counts(whole.labels, whole.classes()));
     SubsetOptions cut{.kind = parse_imbalance(r.text("data.imbalance"))};
@@ -39,7 +55,7 @@ RunData open_run_data(const Recipe& r) {
     const std::string tail = cut.kind == Imbalance::none
                                  ? std::string()
                                  : fmt::format(" {} ratio {} subset seed {}", name_of(cut.kind), cut.ratio, cut.seed);
-    data.description = fmt::format("{}{}: {} train / {} test, {} classes, counts {}..{}, sha256 {}", name, tail,
+    data.description = fmt::format("{}{}: {} train / {} test, {} classes, counts {}..{}, sha256 {}", whole.name, tail,
                                    data.train.size(), data.test.size(), data.train.classes(), std::ranges::max(counts),
                                    std::ranges::min(counts), data.fingerprint.substr(0, 12));
     return data;

@@ -168,10 +168,24 @@ void RunFolder::cut_metrics(std::int64_t global_step) {
     write_file_atomically(path_ / "metrics.csv", kept, Overwrite::yes, "table", system_);
 }
 
+// What a full disk leaves.
+void RunFolder::fail_checkpoint(const InputError& error) const {
+    InputError::Parts parts = error.parts();
+    if (parts.id != 602) throw;
+    const std::vector<fs::path> all = checkpoints();
+    parts.at = printable((path_ / "checkpoints").string());
+    parts.why = all.empty()
+                    ? "there was no checkpoint yet"
+                    : fmt::format("the previous checkpoint {} is intact", printable(all[0].filename().string()));
+    throw InputError(std::move(parts));
+}
+
 void RunFolder::write_checkpoint(const Checkpoint& checkpoint, std::int64_t keep_last, std::int64_t keep_every) {
     lock_->keep();
     const fs::path path = path_ / "checkpoints" / checkpoint_name(checkpoint);
-    write_file_atomically(path, checkpoint_bytes(checkpoint), Overwrite::yes, "checkpoint", system_);
+    try {
+        write_file_atomically(path, checkpoint_bytes(checkpoint), Overwrite::yes, "checkpoint", system_);
+    } catch (const InputError& error) { fail_checkpoint(error); }
     const std::vector<fs::path> all = checkpoints();
     for (std::size_t i = static_cast<std::size_t>(keep_last); i < all.size(); ++i) {
         if (keep_every > 0 && epoch_of(all[i]) % keep_every == 0) continue;

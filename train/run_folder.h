@@ -62,6 +62,7 @@ public:
 private:
     RunFolder(std::filesystem::path path, const FileSystem& system);
     std::vector<std::filesystem::path> checkpoints() const;  // newest first
+    [[noreturn]] void fail_checkpoint(const InputError& error) const;
 
     std::filesystem::path path_;
     FileSystem system_;

@@ -171,7 +171,8 @@ std::string suggest_key(std::string_view path) {
     const std::string nearest = rest.find('.') == std::string_view::npos ? nearest_word(rest, own) : suggest_row(rest);
     if (nearest.empty())
         return fmt::format("one of: epochs, init_from, freeze, or a key such as stages.{}.optim.lr", stage);
-    return nearest.starts_with("one of") ? nearest : fmt::format("stages.{}.{}", stage, nearest);
+    const std::string within = fmt::format("stages.{}.{}", stage, nearest);
+    return find_key(within) == nullptr ? nearest : within;  // some keys are the same for all stages
 }
 
 std::vector<std::string> keys_meant_by(std::string_view word) {

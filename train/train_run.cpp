@@ -194,7 +194,7 @@ RunResult finish(OpenRun& run, RunRecorder& recorder, RunFolder& folder, const C
         InputError::Parts parts = error.parts();
         if (error.exit_code() != cannot_write) throw;
         const std::string resume = fmt::format("bkd train --resume {}", printable(folder.path().string()));
-        parts.try_ = parts.try_.empty() ? resume : fmt::format("{}: {}", parts.try_, resume);
+        parts.try_ = parts.try_.empty() ? resume : fmt::format("{}, then {}", parts.try_, resume);
         throw InputError(std::move(parts));
     } catch (const std::bad_alloc&) {
         write_failure(recorder, folder, "E0701", "the machine has no memory left");

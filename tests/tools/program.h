@@ -2,7 +2,9 @@
 // Runs the program itself and keeps what it said.
 #include "tests/contains.h"
 
+#include <fcntl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
@@ -10,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace bkd::test {
 
@@ -31,6 +34,28 @@ inline Said run_program(const std::string& folder, const std::string& words, con
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text_of_file(folder + "/out"),
             text_of_file(folder + "/err")};
+}
+
+// `words` as they are, in the folder, with nothing in the environment that the program reads.
+inline Said run_words(const std::string& folder, const std::vector<std::string>& words) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        for (const char* name : {"BKD_DATA", "BKD_DEVICE", "XDG_CONFIG_HOME"}) ::unsetenv(name);
+        std::vector<char*> arguments{const_cast<char*>(BKD_PROGRAM)};
+        for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+        arguments.push_back(nullptr);
+        bool is_ready = ::chdir(folder.c_str()) == 0;
+        const char* const files[] = {"/dev/null", ".out", ".err"};
+        for (int fd = 0; fd < 3; ++fd)
+            is_ready = is_ready &&
+                       ::dup2(::open(files[fd], fd == 0 ? O_RDONLY : O_CREAT | O_TRUNC | O_WRONLY, 0600), fd) == fd;
+        if (is_ready) ::execv(BKD_PROGRAM, arguments.data());
+        ::_exit(127);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text_of_file(folder + "/.out"),
+            text_of_file(folder + "/.err")};
 }
 
 }

@@ -82,6 +82,19 @@ TEST_CASE("a recipe that cannot be read says why") {
     CHECK(installed_recipes(folders).at(0).about == "Table 9: nothing.");
 }
 
+TEST_CASE("the limits themselves are accepted, and strings and comments are left alone") {
+    const RecipeFolder folder;
+    std::string page = (required_keys + "#" + std::string(4095, '.') +
+                        "\n[run]\nname = '\xC3\xA9.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r'\n");
+    page += std::string((1 << 20) - page.size(), '\n');
+    CHECK(folder.load(page).text("run.name") == "\xC3\xA9.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r");
+    CHECK(folder.load("\xEF\xBB\xBF" + required_keys).text("data.name") == "cifar10");
+    CHECK(folder.load("data.name = \"cifar10\"\r\nmodel.name = \"resnet8\"\r\n").text("model.name") == "resnet8");
+    CHECK(folder.load((required_keys + "[run]\nname = \"say \\\"\xC3\xA9\"\n")).text("run.name") == "say \"\xC3\xA9");
+    CHECK(folder.load((required_keys + "[run]\nname = \"\"\"say \\\"\xC3\xA9\\\" # \"\"\"  # \xC3\xA9\n"))
+              .text("run.name") == "say \"\xC3\xA9\" # ");
+}
+
 TEST_CASE("a chain of bases has at most 8, no cycle, and stays in its folder") {
     const RecipeFolder folder;
     folder.write("in/base0.toml", required_keys + "[optim]\nlr = 0.5\n");

@@ -1,53 +1,11 @@
 // The exact text of messages about recipes.
 #include "tests/train/recipe_fixture.h"
-#include "train/recipe_check.h"
 
 #include <fmt/format.h>
 
 using namespace bkd;
 using bkd::test::RecipeFolder;
 using bkd::test::required_keys;
-
-namespace {
-
-// `line` at the given line number of a recipe that is otherwise fine.
-std::string recipe_with_line(int number, const std::string& table, const std::string& line) {
-    return required_keys + std::string(static_cast<std::size_t>(number - 4), '\n') + table + "\n" + line + "\n";
-}
-
-}
-
-TEST_CASE("an unknown key is shown with its line, a marker and the key that was meant") {
-    const RecipeFolder folder;
-    CHECK(folder.refused(recipe_with_line(14, "[optim]", "learning_rate = 0.1")).message() ==
-          "error[E0302]: unknown key \"optim.learning_rate\"\n"
-          "  at:  exp.toml:14:1\n"
-          "       learning_rate = 0.1\n"
-          "       ^~~~~~~~~~~~~\n"
-          "  try: optim.lr\n");
-}
-
-TEST_CASE("a value out of range in an override is shown with the override and the rule") {
-    const RecipeFolder folder;
-    CHECK(folder.refused(required_keys, {"kd.temperature=-2"}).message() ==
-          "error[E0304]: kd.temperature must be in (0, 100], got -2\n"
-          "  at:  override #1 \"kd.temperature=-2\"\n"
-          "  why: the teacher's probabilities are softmax(z/T)\n");
-}
-
-TEST_CASE("a stage that does not exist is shown with those that do") {
-    const RecipeFolder folder;
-    const Recipe recipe = folder.load(recipe_with_line(31, "[stages.student]", "init_from = \"techer\""));
-    try {
-        check_stages(recipe, std::vector<std::string>{"teacher", "student"});
-        FAIL("accepted");
-    } catch (const InputError& error) {
-        CHECK(InputError(folder.shortened(error.parts())).message() ==
-              "error[E0311]: stages.student.init_from names stage \"techer\", which does not exist\n"
-              "  at:  exp.toml:31:13\n"
-              "  try: one of: teacher, student\n");
-    }
-}
 
 TEST_CASE("a wrong value is marked under the value, in lines of any length") {
     const RecipeFolder folder;

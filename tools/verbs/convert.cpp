@@ -1,4 +1,5 @@
 // bkd convert IN OUT --network N: PyTorch's weights as a model file that says what it is.
+#include "engine/file.h"
 #include "tools/options.h"
 #include "tools/version.h"
 #include "train/import_model.h"
@@ -42,6 +43,7 @@ int run_convert(const std::vector<std::string>& arguments) {
                           .try_ = "--data cifar10"});
     if (!mean.empty()) import.mean = parse_numbers("--mean", mean);
     if (!deviation.empty()) import.deviation = parse_numbers("--std", deviation);
+    check_not_input(words[1], words[0]);
     import.data_root = root;
     import.from = words[0];
     import.to = words[1];

@@ -46,7 +46,10 @@ int run_eval(const std::vector<std::string>& arguments) {
     // Refused before the work, not after it.
     if (!expect.empty()) meets({.top5 = 0.0}, expect);
     for (const std::string& result : {predictions, logits})
-        if (!result.empty()) check_place(result, Overwrite::no);
+        if (!result.empty()) {
+            for (const std::string& input : models) check_not_input(result, input);
+            check_place(result, Overwrite::no);
+        }
     if (!predictions.empty() && predictions == logits)
         throw InputError({.id = 208,
                           .what = "--predictions and --logits name one file",
@@ -54,7 +57,7 @@ int run_eval(const std::vector<std::string>& arguments) {
                           .try_ = "two names"});
     model.data_root = root;
     model.device = machine.chosen_device();
-    model.threads = static_cast<int>(machine.threads);
+    model.threads = machine.chosen_threads();
     model.keeps_logits = !predictions.empty() || !logits.empty();
     if (!network.empty()) model.network = network;
     if (!classifier.empty()) model.classifier = classifier;

@@ -75,20 +75,23 @@ Json recipe_json(const Recipe& recipe) {
 }
 
 // Also refuses the names of networks, methods, data sets and stages that `train` would refuse.
-void inspect_recipe(const std::vector<std::string>& words, bool as_json) {
+void inspect_recipe(const std::vector<std::string>& words, bool as_json, bool is_verbose) {
     const RecipeWords split = split_overrides(words);
-    if (split.rest.size() != 1)
+    if (split.recipe.empty())
         throw InputError({.id = 206,
-                          .what = fmt::format("bkd inspect needs one file or recipe, got {}", split.rest.size()),
+                          .what = "bkd inspect needs a file or a recipe, got overrides alone",
                           .try_ = "bkd inspect RECIPE [key=value ...]"});
     // A file whose name has neither '/' nor ".toml" would be taken for an installed recipe's name.
     std::error_code error;
-    const std::string& named = split.rest[0];
-    const std::string name = fs::is_regular_file(named, error) ? (fs::path(".") / named).string() : named;
+    const std::string& named = split.recipe;
+    const bool is_plain_name = named.find('/') == std::string::npos && !named.ends_with(".toml");
+    const std::string name = is_plain_name && fs::is_regular_file(named, error) ? "./" + named : named;
     const Recipe recipe = load_recipe(name, split.overrides, recipe_options());
     const std::string text = as_json ? recipe_json(recipe).dump() + "\n" : recipe.print();
     complete_stages(*make_method(recipe.text("method.name"), {.recipe = recipe}), recipe);
     for (const std::string& warning : recipe.warnings) fmt::print(stderr, "warning: {}\n", warning);
+    if (is_verbose)
+        for (const std::string& note : recipe.notes) fmt::print(stderr, "note: {}\n", note);
     fmt::print("{}", text);
 }
 
@@ -182,7 +185,7 @@ void inspect_tensors(const SafeTensors& file, bool as_json) {
 
 int run_inspect(const std::vector<std::string>& arguments) {
     std::vector<std::string> words;
-    bool as_json = false;
+    bool as_json = false, is_verbose = false;
     Options options(
         "inspect",
         "What a model file, checkpoint or golden file holds; of a recipe, every value and where it came from.",
@@ -192,9 +195,10 @@ int run_inspect(const std::vector<std::string>& arguments) {
                   "a safetensors file or checkpoint and possibly a tensor, or a recipe and overrides");
     options.takes_overrides();
     options.flag("--json", as_json, "the same as one JSON document");
+    options.flag("-v,--verbose", is_verbose, "of a recipe also notes: an override that replaces another");
     if (!options.parse(arguments)) return 0;
     if (names_recipe(words[0])) {
-        inspect_recipe(words, as_json);
+        inspect_recipe(words, as_json, is_verbose);
         return 0;
     }
     if (words.size() > 2)

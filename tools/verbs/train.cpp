@@ -31,7 +31,7 @@ void check_said_once(const std::vector<RecipeSetting>& options, const std::vecto
 
 // The recipe on made data: as it is but for what decides how long it takes.
 void make_smoke(RecipeOptions& recipes, const RecipeWords& words) {
-    const Recipe recipe = load_recipe(words.rest[0], words.overrides, recipes);
+    const Recipe recipe = load_recipe(words.recipe, words.overrides, recipes);
     const auto set = [&](const char* key, const char* value) {
         recipes.options.push_back({key, value, "option --smoke"});
     };
@@ -50,7 +50,7 @@ int run_train(const std::vector<std::string>& arguments) {
     MachineOptions machine;
     std::string resume, from, allow, name, folder, progress = "auto";
     std::optional<std::int64_t> seed;
-    bool is_smoke = false;
+    bool is_smoke = false, is_verbose = false;
     Options options(
         "train",
         "Runs all stages of a recipe (teacher, then student) in a folder of its own: log, checkpoints, models. Prints "
@@ -70,11 +70,12 @@ int run_train(const std::vector<std::string>& arguments) {
     options.value("--run-dir", folder, "folder that holds runs; the same as run.dir");
     options.flag("--smoke", is_smoke, "on made data, for two epochs: whether a recipe runs, in seconds");
     options.choice("--progress", progress, {"auto", "bar", "lines", "none"}, "how progress is shown on standard error");
+    options.flag("-v,--verbose", is_verbose, "also notes: an override that replaces another");
     if (!options.parse(arguments)) return 0;
 
     const RecipeWords split = split_overrides(words);
     RunOptions run{.device = machine.chosen_device(),
-                   .threads = static_cast<int>(machine.threads),
+                   .threads = machine.chosen_threads(),
                    .version = program_version(),
                    .commit = program_commit(),
                    .command = arguments,
@@ -99,10 +100,10 @@ int run_train(const std::vector<std::string>& arguments) {
                               .what = "--smoke has no effect beside --resume",
                               .at = "option --smoke",
                               .try_ = "bkd train RECIPE --smoke"});
-        if (!split.rest.empty())
+        if (!split.recipe.empty())
             throw InputError(
                 {.id = 205,
-                 .what = fmt::format("--resume takes its recipe from the run, got \"{}\"", printable(split.rest[0])),
+                 .what = fmt::format("--resume takes its recipe from the run, got \"{}\"", printable(split.recipe)),
                  .try_ = "bkd train --resume RUN [key=value]"});
         if (!run.recipes.options.empty())
             throw InputError({.id = 208,
@@ -112,19 +113,21 @@ int run_train(const std::vector<std::string>& arguments) {
                               .try_ = "bkd train --resume RUN [key=value]"});
         result = resume_run(resume, split.overrides, run, *narrator);
     } else {
-        if (is_smoke && split.rest.size() == 1) make_smoke(run.recipes, split);
         for (const auto& [option, value] : {std::pair{"--from", &from}, {"--allow", &allow}})
             if (!value->empty())
                 throw InputError({.id = 208,
                                   .what = fmt::format("{} has no effect without --resume", option),
                                   .at = fmt::format("option {}", option),
                                   .try_ = "bkd train --resume RUN"});
-        if (split.rest.size() != 1)
-            throw InputError({.id = 206,
-                              .what = fmt::format("bkd train needs one recipe, got {}", split.rest.size()),
-                              .try_ = "bkd train RECIPE [key=value ...]"});
+        if (split.recipe.empty())
+            throw InputError(
+                {.id = 206, .what = "bkd train needs a recipe", .try_ = "bkd train RECIPE [key=value ...]"});
+        if (is_smoke) make_smoke(run.recipes, split);
         check_said_once(run.recipes.options, split.overrides);
-        result = train_run(load_recipe(split.rest[0], split.overrides, run.recipes), run, *narrator);
+        const Recipe recipe = load_recipe(split.recipe, split.overrides, run.recipes);
+        if (is_verbose)
+            for (const std::string& note : recipe.notes) fmt::print(stderr, "note: {}\n", note);
+        result = train_run(recipe, run, *narrator);
     }
     narrator.reset();  // a bar is cleared
     if (result.state == RunResult::State::stopped) end_by_stop_signal();
