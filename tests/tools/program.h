@@ -2,6 +2,7 @@
 // Runs the program itself and keeps what it said.
 #include "tests/contains.h"
 
+#include <doctest/doctest.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -10,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace bkd::test {
 
@@ -31,6 +33,24 @@ inline Said run_program(const std::string& folder, const std::string& words, con
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text_of_file(folder + "/out"),
             text_of_file(folder + "/err")};
+}
+
+// A command line that is refused: its exit code, and what the one message says.
+struct Refused {
+    std::string words;
+    int code;
+    std::string said;
+};
+
+inline void check_rows(const std::string& folder, const std::vector<Refused>& rows) {
+    for (const Refused& row : rows) {
+        CAPTURE(row.words);
+        const Said said = run_program(folder, row.words);
+        CAPTURE(said.err);
+        CHECK(said.code == row.code);
+        CHECK(contains(said.err, row.said));
+        CHECK(said.out.empty());
+    }
 }
 
 }
