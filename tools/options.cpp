@@ -152,17 +152,17 @@ bool Options::parse(const std::vector<std::string>& arguments) {
     return true;
 }
 
-void Options::only_in(const std::string& mode, const std::vector<std::string>& names) {
-    for (const std::string& name : names) modes_.emplace_back(mode, name);
+void Options::only_in(const std::vector<std::string>& modes, const std::vector<std::string>& names) {
+    for (const std::string& name : names) modes_.emplace_back(modes, name);
 }
 
 void Options::check_mode(const std::string& mode) const {
     for (const auto& [of, name] : modes_)
-        if (of != mode && app_->count(name) > 0)
+        if (std::find(of.begin(), of.end(), mode) == of.end() && app_->count(name) > 0)
             throw InputError({.id = 208,
                               .what = fmt::format("{} has no effect in bkd {} {}", name, verb_, mode),
                               .at = "option " + name,
-                              .try_ = fmt::format("bkd {} {} {}", verb_, of, name)});
+                              .try_ = fmt::format("bkd {} {} {}", verb_, of.front(), name)});
 }
 
 void Options::fail_unknown(const std::vector<std::string>& arguments) const {

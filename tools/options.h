@@ -45,8 +45,12 @@ public:
     void words(const std::string& name, std::vector<std::string>& words, std::size_t fewest, std::size_t most,
                const std::string& help);
     static constexpr std::size_t any_number = SIZE_MAX;
-    // These options have an effect in one of the verb's modes only; check_mode() refuses them in another: E0208.
-    void only_in(const std::string& mode, const std::vector<std::string>& names);
+    // These options have an effect in one, or some, of the verb's modes only; check_mode() refuses them in another:
+    // E0208.
+    void only_in(const char* mode, const std::vector<std::string>& names) {
+        only_in(std::vector<std::string>{mode}, names);
+    }
+    void only_in(const std::vector<std::string>& modes, const std::vector<std::string>& names);
     void check_mode(const std::string& mode) const;
     // Words may be key=value: an unknown option that is near a recipe's key is answered with the override.
     void takes_overrides() { takes_overrides_ = true; }
@@ -60,7 +64,7 @@ private:
 
     std::string verb_;
     std::vector<std::string> examples_, names_;
-    std::vector<std::pair<std::string, std::string>> modes_;  // of an option, and its name
+    std::vector<std::pair<std::vector<std::string>, std::string>> modes_;  // of an option, and its name
     std::unique_ptr<CLI::App> app_;
     std::string words_name_;
     std::size_t fewest_words_ = 0, most_words_ = 0;

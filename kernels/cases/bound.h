@@ -28,6 +28,12 @@ inline Bound products(std::int64_t k) {
     const double growth = 4 + std::sqrt(static_cast<double>(k));
     return {.terms = growth, .rounding = 2, .nmse = std::max(1e-12, std::pow(0x1p-24 * growth / 2, 2))};
 }
+// The same where all products have one sign, so that errors may all have, too.
+inline Bound products_of_one_sign(std::int64_t k) {
+    Bound bound = products(k);
+    bound.terms = 4 + static_cast<double>(k);
+    return bound;
+}
 // A sum of k numbers in tiles or pairs; adding one after another exceeds it on purpose once k is large.
 inline Bound tiled_sum(std::int64_t k) {
     const double n = static_cast<double>(k < 1 ? 1 : k);

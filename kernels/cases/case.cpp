@@ -27,16 +27,30 @@ T load(const std::byte* bytes, std::size_t i) {
     return x;
 }
 
-std::vector<std::byte> encode(const std::vector<float>& values, DType dtype) {
+// `values` are f32 or f64 numbers.
+template <class T>
+std::vector<std::byte> encode(std::span<const T> values, DType dtype) {
     std::vector<std::byte> bytes(values.size() * size_of(dtype));
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        if (dtype == DType::f32)
-            store(bytes, i, values[i]);
-        else if (dtype == DType::f64)
-            store(bytes, i, static_cast<double>(values[i]));
-        else
-            store(bytes, i, to_bf16(values[i]));
-    }
+    for (std::size_t i = 0; i < values.size(); ++i) switch (dtype) {
+            case DType::f32:
+                store(bytes, i, static_cast<float>(values[i]));
+                break;
+            case DType::f64:
+                store(bytes, i, static_cast<double>(values[i]));
+                break;
+            case DType::bf16:
+                store(bytes, i, to_bf16(static_cast<float>(values[i])));
+                break;
+            case DType::u8:
+                store(bytes, i, static_cast<std::uint8_t>(values[i]));
+                break;
+            case DType::i32:
+                store(bytes, i, static_cast<std::int32_t>(values[i]));
+                break;
+            case DType::i64:
+                store(bytes, i, static_cast<std::int64_t>(values[i]));
+                break;
+        }
     return bytes;
 }
 
@@ -88,6 +102,19 @@ void spoil_scratch(Backend& backend, Stream& stream) {
 
 float rounded_to_bf16(float x) { return to_f32(to_bf16(x)); }
 
+std::vector<std::byte> encoded(std::span<const double> values, DType dtype) {
+    std::vector<double> plain(values.begin(), values.end());
+    for (double& x : plain)
+        if (std::isnan(x)) x = std::nan("");
+    return encode(std::span<const double>(plain), dtype);
+}
+
+std::vector<double> decoded(std::span<const std::byte> bytes, DType dtype) {
+    std::vector<double> values(bytes.size() / size_of(dtype));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = decode(bytes.data(), i, dtype);
+    return values;
+}
+
 CaseMemory::CaseMemory(Backend& backend, Stream& stream, const CaseMemoryOptions& options)
     : backend_(backend),
       stream_(stream),
@@ -101,7 +128,16 @@ CaseMemory::~CaseMemory() {
 }
 
 View CaseMemory::place(const Shape& shape, DType dtype, HostTensor::Role role, const Bound& bound,
-                       const std::vector<std::byte>& payload) {
+                       std::vector<std::byte> payload) {
+    if (options_.contents != nullptr && role != HostTensor::Role::output) {
+        std::vector<double> values = options_.contents->at(tensors_.size());
+        for (double& x : values)
+            if (options_.magnitudes && is_real(dtype)) x = std::abs(x);
+        const std::vector<std::byte> given = encode(std::span<const double>(values), dtype);
+        BKD_CHECK(given.size() == payload.size(), "tensor {} is {} and was given {} bytes", tensors_.size(),
+                  shape.str(), given.size());
+        payload = given;
+    }
     const std::size_t element = size_of(dtype);
     const std::size_t shifts[] = {0, element, 64 - element};
     const auto variant = (tensors_.size() + static_cast<std::size_t>(options_.alignment)) % 3;
@@ -129,7 +165,7 @@ View CaseMemory::place_numbers(const Shape& shape, DType dtype, std::vector<floa
                                const Bound& bound) {
     if (options_.magnitudes)
         for (float& x : values) x = std::abs(x);
-    return place(shape, dtype, role, bound, encode(values, dtype));
+    return place(shape, dtype, role, bound, encode(std::span<const float>(values), dtype));
 }
 
 View CaseMemory::real(const Shape& shape, DType dtype, const Draw& from, HostTensor::Role role, const Bound& bound) {
@@ -218,6 +254,57 @@ std::vector<HostTensor> CaseMemory::read() const {
         tensors.push_back(std::move(host));
     }
     return tensors;
+}
+
+std::vector<HostTensor> CaseMemory::initial() const {
+    std::vector<HostTensor> tensors;
+    for (const Tensor& t : tensors_) {
+        HostTensor host{.role = t.role, .shape = t.view.shape, .dtype = t.view.dtype, .bound = t.bound};
+        if (t.role != HostTensor::Role::output)
+            host.values =
+                decoded(std::span(t.before).subspan(t.offset, static_cast<std::size_t>(t.view.bytes())), t.view.dtype);
+        tensors.push_back(std::move(host));
+    }
+    return tensors;
+}
+
+Invariant exponentials_sum_to_one(std::size_t tensor, double tolerance) {
+    return [=](const std::vector<HostTensor>& tensors) -> std::string {
+        const HostTensor& t = tensors.at(tensor);
+        const auto c = static_cast<std::size_t>(t.shape[-1]);
+        // Rounding y to bf16 moves exp(y) by exp(y) |y| 2^-9; over a row that is at most the largest entropy.
+        const double rounding = t.dtype == DType::bf16 ? 0x1p-8 * (1 + std::log(static_cast<double>(c))) : 0;
+        for (std::size_t row = 0; c != 0 && row < t.values.size() / c; ++row) {
+            double total = 0;
+            for (std::size_t i = 0; i < c; ++i) total += std::exp(t.values[row * c + i]);
+            if (!(std::abs(total - 1) <= tolerance + rounding))
+                return fmt::format("exponentials of row {} sum to {:.9g}, not to 1", row, total);
+        }
+        return {};
+    };
+}
+
+Invariant at_least(std::size_t tensor, double low) {
+    return [=](const std::vector<HostTensor>& tensors) -> std::string {
+        const std::vector<double>& values = tensors.at(tensor).values;
+        for (std::size_t i = 0; i < values.size(); ++i)
+            if (values[i] < low)
+                return fmt::format("element {} of tensor {} is {:.9g}, below {:.3g}", i, tensor, values[i], low);
+        return {};
+    };
+}
+
+Invariant all_of(std::vector<Invariant> invariants) {
+    return [all = std::move(invariants)](const std::vector<HostTensor>& tensors) -> std::string {
+        for (const Invariant& invariant : all)
+            if (std::string broken = invariant(tensors); !broken.empty()) return broken;
+        return {};
+    };
+}
+
+const char* name_of(Spoil spoil) {
+    constexpr const char* names[] = {"rank", "extent", "dtype", "empty", "overlap", "overflow"};
+    return names[static_cast<std::size_t>(spoil)];
 }
 
 Invariant rows_sum_to(std::size_t tensor, double sum, double roundings, double absolute) {

@@ -7,6 +7,7 @@
 #include "kernels/cases/draw.h"
 
 #include <functional>
+#include <span>
 #include <vector>
 
 namespace bkd::kernels {
@@ -22,11 +23,20 @@ struct HostTensor {
     Shape shape{};
     DType dtype = DType::f32;
     Bound bound{};
-    std::vector<double> values{};      // empty for inputs
+    std::vector<double> values{};      // of read(): empty for inputs; of initial(): empty for outputs
     std::vector<bool> is_unwritten{};  // outputs: the element still holds the pattern it started with
     bool guards_intact = true;
-    bool is_changed = false;  // the tensor's bytes are not those it started with
+    bool is_changed = false;       // the tensor's bytes are not those it started with
+    std::vector<double> limits{};  // of a truth that brings its own: how far each element may lie from it
 };
+
+// The bytes of numbers in a dtype: reals are rounded to it, every NaN becomes the same one.
+std::vector<std::byte> encoded(std::span<const double> values, DType dtype);
+// And back.
+std::vector<double> decoded(std::span<const std::byte> bytes, DType dtype);
+
+// What the tensors of a case start with, in the order of the requests; nothing for outputs.
+using CaseContents = std::vector<std::vector<double>>;
 
 // To the nearest number that bf16 holds, ties to even.
 float rounded_to_bf16(float x);
@@ -37,6 +47,7 @@ struct CaseMemoryOptions {
     std::uint64_t seed = 0;
     int alignment = 0;        // 0: tensors start at multiples of 64 bytes; k: tensor t by variant (t + k) mod 3
     bool magnitudes = false;  // real inputs by their absolute value: what gives a Bound its S
+    const CaseContents* contents = nullptr;  // taken instead of drawn numbers; must fit the case
 };
 
 // Memory for one run of one case on one backend, reached by Backend::upload and download alone.
@@ -81,6 +92,8 @@ public:
 
     // Every tensor in the order of the requests, as it is now; call after the stream is synchronised.
     std::vector<HostTensor> read() const;
+    // Every tensor as it was before the run.
+    std::vector<HostTensor> initial() const;
 
 private:
     struct Tensor {
@@ -98,7 +111,7 @@ private:
     std::vector<float> drawn(const Shape& shape, const Draw& from) const;
     View pattern(const Shape& shape, DType dtype, const Bound& bound);
     View place(const Shape& shape, DType dtype, HostTensor::Role role, const Bound& bound,
-               const std::vector<std::byte>& payload);
+               std::vector<std::byte> payload);
     std::uint32_t next_tensor() const { return static_cast<std::uint32_t>(tensors_.size()); }
 
     Backend& backend_;
@@ -114,6 +127,12 @@ using Invariant = std::function<std::string(const std::vector<HostTensor>&)>;
 // Every row of the tensor requested `tensor`-th sums to `sum`, to within `roundings` units of 2^-24 of the sum of its
 // absolute values, and `absolute`.
 Invariant rows_sum_to(std::size_t tensor, double sum, double roundings, double absolute = 0);
+// The exponentials of every row sum to 1, to within `tolerance` and, in bf16, the rounding of the row.
+Invariant exponentials_sum_to_one(std::size_t tensor, double tolerance);
+// No number of the tensor lies below `low`.
+Invariant at_least(std::size_t tensor, double low);
+// The first of them that is broken.
+Invariant all_of(std::vector<Invariant> invariants);
 
 template <class Args>
 struct Case {
@@ -122,10 +141,21 @@ struct Case {
     std::function<Args(CaseMemory&)> args;
     bool bench = false;  // a real layer's shape: for `bkd bench`, too large for a quick check
     Invariant invariant{};
+    bool f32_only = false;
 };
 
 // How a case's arguments may be spoiled, and must then be refused with a LogicError before anything is written.
-enum class Spoil : std::uint8_t { rank, extent, dtype };  // one axis more; the last extent plus 1; i64
+enum class Spoil : std::uint8_t {
+    rank,     // one axis more
+    extent,   // the last extent plus 1
+    dtype,    // i64
+    empty,    // the last extent 0
+    overlap,  // an output that begins on the last element of another argument
+    overflow  // every argument of this one's shape has more than 2^63 elements
+};
+constexpr Spoil all_spoils[] = {Spoil::rank,  Spoil::extent,  Spoil::dtype,
+                                Spoil::empty, Spoil::overlap, Spoil::overflow};
+const char* name_of(Spoil spoil);
 
 enum class SameBits : std::uint8_t { any_threads, same_threads };
 

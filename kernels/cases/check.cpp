@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <exception>
 
 namespace bkd::kernels {
@@ -13,6 +12,13 @@ CaseResult failed(CaseResult result, FailKind kind, std::string detail) {
     result.kind = kind;
     result.detail = std::move(detail);
     return result;
+}
+
+// A device that reports an error (exit code 8) is told from an op that throws.
+CaseResult failed(CaseResult result, const std::exception& error) {
+    const auto* input = dynamic_cast<const InputError*>(&error);
+    const bool is_device = input != nullptr && input->exit_code() == 8;
+    return failed(std::move(result), is_device ? FailKind::device : FailKind::error, error.what());
 }
 
 // The first difference in bits between two runs, or nothing. -0 and 0 differ; a NaN equals a NaN.
@@ -26,33 +32,16 @@ std::string difference(const std::vector<HostTensor>& a, const std::vector<HostT
     return {};
 }
 
-class WorkCounter final : public LaunchObserver {
-public:
-    explicit WorkCounter(CaseTiming& timing) : timing_(timing) {}
-    void after(const Launch& launch) override {
-        timing_.flops += launch.flops;
-        timing_.bytes_read += launch.bytes_read;
-        timing_.bytes_written += launch.bytes_written;
-    }
-
-private:
-    CaseTiming& timing_;
-};
-
-double quantile(const std::vector<double>& sorted, double q) {
-    return sorted[static_cast<std::size_t>(q * static_cast<double>(sorted.size() - 1) + 0.5)];
-}
-
 }
 
 const char* name_of(CaseStatus status) {
-    constexpr const char* names[] = {"pass", "fail"};
+    constexpr const char* names[] = {"pass", "fail", "unsupported", "skip", "crash", "timeout"};
     return names[static_cast<std::size_t>(status)];
 }
 
 const char* name_of(FailKind kind) {
-    constexpr const char* names[] = {"none",  "error", "guard",     "input", "unwritten", "nan",
-                                     "bound", "nmse",  "invariant", "bits",  "refusal"};
+    constexpr const char* names[] = {"none", "error",     "guard", "input",   "unwritten", "nan", "bound",
+                                     "nmse", "invariant", "bits",  "refusal", "device",    "grad"};
     return names[static_cast<std::size_t>(kind)];
 }
 
@@ -76,31 +65,74 @@ CaseMemoryOptions CaseChecker::memory_options(const CaseReference& c) const {
 }
 
 std::vector<HostTensor> CaseChecker::run(Backend& backend, Stream& stream, const CaseReference& c,
-                                         const CaseMemoryOptions& options) const {
+                                         const CaseMemoryOptions& options, std::vector<HostTensor>* initial) const {
     CaseMemory memory(backend, stream, options);
-    c.entry->prepare(memory, nullptr).launch(backend, stream);
+    const PreparedCase prepared = c.entry->prepare(memory, nullptr);
+    if (initial != nullptr) *initial = memory.initial();
+    prepared.launch(backend, stream);
     stream.synchronize();
     return memory.read();
 }
 
-CaseResult CaseChecker::agrees(const CaseReference& c) {
-    CaseMemoryOptions memory = memory_options(c);
-    CaseResult result{.id = c.id(), .seed = memory.seed};
-    try {
-        const std::vector<HostTensor> got = run(tested_, *tested_stream_, c, memory);
-        memory.is_truth = true;
-        const std::vector<HostTensor> want = run(truth_, *truth_stream_, c, memory);
-        std::vector<HostTensor> magnitudes;
-        const auto asks = [](const HostTensor& t) { return t.bound.terms != 0; };
-        memory.magnitudes = true;
-        if (std::any_of(want.begin(), want.end(), asks)) magnitudes = run(truth_, *truth_stream_, c, memory);
-        compare(got, want, magnitudes, options_.tolerance_scale, result);
-        if (result.status == CaseStatus::pass && c.entry->invariant) {
-            const std::string broken = c.entry->invariant(got);
-            if (!broken.empty()) return failed(std::move(result), FailKind::invariant, broken);
-        }
-    } catch (const std::exception& error) { return failed(std::move(result), FailKind::error, error.what()); }
+// With limits for tensors like those of the backend under test.
+std::vector<HostTensor> CaseChecker::truth(const CaseReference& c, CaseMemoryOptions memory,
+                                           const std::vector<HostTensor>& like) {
+    memory.is_truth = true;
+    std::vector<HostTensor> want = run(truth_, *truth_stream_, c, memory), magnitudes;
+    memory.magnitudes = true;
+    const auto asks = [](const HostTensor& t) { return t.bound.terms != 0; };
+    if (std::any_of(want.begin(), want.end(), asks)) magnitudes = run(truth_, *truth_stream_, c, memory);
+    for (std::size_t t = 0; t < want.size(); ++t)
+        if (want[t].role != HostTensor::Role::input)
+            want[t].limits =
+                limits_of(like[t], want[t], magnitudes.empty() ? nullptr : &magnitudes[t], options_.tolerance_scale);
+    return want;
+}
+
+CaseEvidence CaseChecker::expected(const CaseReference& c) {
+    const CaseMemoryOptions memory = memory_options(c);
+    CaseEvidence evidence;
+    CaseMemory tensors(tested_, *tested_stream_, memory);
+    c.entry->prepare(tensors, nullptr);
+    evidence.initial = tensors.initial();
+    evidence.want = truth(c, memory, evidence.initial);
+    return evidence;
+}
+
+std::vector<HostTensor> CaseChecker::outputs(const CaseReference& c) {
+    return run(tested_, *tested_stream_, c, memory_options(c));
+}
+
+CaseResult CaseChecker::judged(const CaseReference& c, std::uint64_t seed, const CaseEvidence& evidence) const {
+    CaseResult result{.id = c.id(), .seed = seed};
+    compare(evidence.got, evidence.want, options_.tolerance_scale, result);
+    if (result.status == CaseStatus::pass && c.entry->invariant) {
+        const std::string broken = c.entry->invariant(evidence.got);
+        if (!broken.empty()) return failed(std::move(result), FailKind::invariant, broken);
+    }
     return result;
+}
+
+CaseResult CaseChecker::agrees(const CaseReference& c, CaseEvidence* evidence) {
+    CaseEvidence own;
+    CaseEvidence& filled = evidence == nullptr ? own : *evidence;
+    const CaseMemoryOptions memory = memory_options(c);
+    try {
+        filled.got = run(tested_, *tested_stream_, c, memory, evidence == nullptr ? nullptr : &filled.initial);
+        filled.want = truth(c, memory, filled.got);
+        return judged(c, memory.seed, filled);
+    } catch (const std::exception& error) { return failed({.id = c.id(), .seed = memory.seed}, error); }
+}
+
+CaseResult CaseChecker::agrees_with(const CaseReference& c, const CaseContents& contents,
+                                    const std::vector<HostTensor>& want, std::uint64_t seed) {
+    const CaseMemoryOptions memory{
+        .storage = c.dtype, .seed = seed, .alignment = static_cast<int>(seed % 4), .contents = &contents};
+    CaseEvidence evidence{.want = want};
+    try {
+        evidence.got = run(tested_, *tested_stream_, c, memory);
+        return judged(c, seed, evidence);
+    } catch (const std::exception& error) { return failed({.id = c.id(), .seed = memory.seed}, error); }
 }
 
 CaseResult CaseChecker::same(const CaseReference& c, std::span<Backend* const> others) {
@@ -119,20 +151,21 @@ CaseResult CaseChecker::same(const CaseReference& c, std::span<Backend* const> o
         against(tested_, *tested_stream_, "at other addresses");
         if (c.op->same_bits == SameBits::any_threads)
             for (Backend* other : others) against(*other, *other->make_stream(), "as " + other->description());
-    } catch (const std::exception& error) { return failed(std::move(result), FailKind::error, error.what()); }
+    } catch (const std::exception& error) { return failed(std::move(result), error); }
     return result;
 }
 
 CaseReference CaseChecker::fullest(const OpCases& op) const {
-    constexpr std::size_t looked_at = 64;  // the first shape of a table comes with every option
+    constexpr std::size_t looked_at = 128;  // the first shapes of a table come with every option
     CaseReference best{&op, &op.entries.at(0), DType::f32};
-    int most = 0;
+    std::pair<int, int> most{0, -1};  // arguments, and those among them that every way to spoil applies to
     for (std::size_t i = 0; i < op.entries.size() && i < looked_at; ++i) {
         if (op.entries[i].bench) continue;
         CaseMemory memory(tested_, *tested_stream_, {});
-        const int views = op.entries[i].prepare(memory, nullptr).view_count;
-        if (views > most) best.entry = &op.entries[i];
-        most = std::max(most, views);
+        const PreparedCase prepared = op.entries[i].prepare(memory, nullptr);
+        const std::pair<int, int> has{prepared.view_count, prepared.matrix_count};
+        if (has > most) best.entry = &op.entries[i];
+        most = std::max(most, has);
     }
     return best;
 }
@@ -143,21 +176,20 @@ std::vector<CaseResult> CaseChecker::refuses(const OpCases& op) {
     std::vector<CaseResult> results;
     int views = 1;
     for (int view = 0; view < views; ++view)
-        for (const Spoil spoil : {Spoil::rank, Spoil::extent, Spoil::dtype}) {
-            constexpr const char* names[] = {"rank", "extent", "dtype"};
+        for (const Spoil spoil : all_spoils) {
             CaseMemory memory(tested_, *tested_stream_, options);
             const SpoiledArgument spoiled{view, spoil};
             const PreparedCase prepared = c.entry->prepare(memory, &spoiled);
             views = prepared.view_count;
             const bool is_legal = std::find(op.legal.begin(), op.legal.end(), std::pair{view, spoil}) != op.legal.end();
             if (!prepared.launch || is_legal) continue;
-            const char* name = names[static_cast<std::size_t>(spoil)];
+            const char* name = name_of(spoil);
             CaseResult result{.id = fmt::format("{}/refuse/argument {} {}", op.op, view, name), .seed = options.seed};
             try {
                 prepared.launch(tested_, *tested_stream_);
                 tested_stream_->synchronize();
                 result = failed(std::move(result), FailKind::refusal,
-                                fmt::format("argument {} with another {} was taken", view, name));
+                                fmt::format("argument {}, spoiled ({}), was taken", view, name));
             } catch (const LogicError&) {
                 for (const HostTensor& tensor : memory.read())
                     if (tensor.is_changed || !tensor.guards_intact)
@@ -173,42 +205,13 @@ std::vector<CaseResult> CaseChecker::refuses(const OpCases& op) {
 }
 
 CaseTiming CaseChecker::time(const CaseReference& c, const TimingOptions& options) {
-    using Clock = std::chrono::steady_clock;
-    const auto seconds_since = [](Clock::time_point start) {
-        return std::chrono::duration<double>(Clock::now() - start).count();
-    };
-    CaseTiming timing{.id = c.id()};
     CaseMemoryOptions memory_of_case = memory_options(c);
     memory_of_case.alignment = 0;  // as the engine's tensors
     CaseMemory memory(tested_, *tested_stream_, memory_of_case);
     const PreparedCase prepared = c.entry->prepare(memory, nullptr);
-    {
-        WorkCounter counter(timing);
-        tested_stream_->observer = &counter;
-        prepared.launch(tested_, *tested_stream_);
-        tested_stream_->observer = nullptr;
-    }
-    const auto run_once = [&](std::int64_t calls) {
-        const auto start = Clock::now();
-        for (std::int64_t i = 0; i < calls; ++i) prepared.launch(tested_, *tested_stream_);
-        tested_stream_->synchronize();
-        return seconds_since(start) / static_cast<double>(calls);
-    };
-    double fastest = run_once(1);
-    for (const auto start = Clock::now(); seconds_since(start) < options.warm_seconds;)
-        fastest = std::min(fastest, run_once(1));
-    // A sample lasts a millisecond at least: the clock is read in tens of nanoseconds, ops may take less.
-    const auto calls = std::max<std::int64_t>(1, static_cast<std::int64_t>(1e-3 / std::max(fastest, 1e-8)));
-    std::vector<double> samples;
-    for (const auto start = Clock::now();
-         static_cast<int>(samples.size()) < options.fewest_samples ||
-         (seconds_since(start) < options.seconds && static_cast<int>(samples.size()) < options.most_samples);)
-        samples.push_back(run_once(calls) * 1e9);
-    std::sort(samples.begin(), samples.end());
-    timing.samples = static_cast<std::int64_t>(samples.size());
-    timing.median_ns = quantile(samples, 0.5);
-    timing.quartile_range_ns = quantile(samples, 0.75) - quantile(samples, 0.25);
-    timing.min_ns = samples.front();
+    CaseTiming timing = time_calls(
+        *tested_stream_, [&] { prepared.launch(tested_, *tested_stream_); }, options);
+    timing.id = c.id();
     return timing;
 }
 

@@ -36,24 +36,26 @@ double representable(double x, DType dtype, bool is_exact) {
 struct Comparison {
     const HostTensor& got;
     const HostTensor& want;
-    const HostTensor* magnitudes;  // null: the bound does not ask for them
     double scale;
-    double largest = 0;  // finite magnitude of want
-
-    double bound(std::size_t i) const {
-        const Bound& b = got.bound;
-        if (b.is_exact()) return 0;
-        const double size = std::abs(want.values[i]);
-        const double terms = b.terms == 0 ? 0 : b.terms * std::abs(magnitudes->values[i]);
-        const double storage = got.dtype == DType::bf16 ? size * 0x1p-8 : 0;
-        return scale * (u * (terms + b.rounding * size + b.largest * largest) + b.absolute + 0x1p-124 + storage);
-    }
 };
 
+// The distance to the next number of the dtype at x.
+double unit_in_last_place(double x, DType dtype) {
+    const int bits = dtype == DType::bf16 ? 7 : dtype == DType::f32 ? 23 : 52;
+    const int lowest = dtype == DType::f64 ? -1022 : -126;
+    const int exponent = x == 0 ? lowest : std::max(std::ilogb(x), lowest);
+    return std::ldexp(1.0, exponent - bits);
+}
+
+constexpr std::size_t most_listed = 4096;  // elements at fault that a pattern is looked for in
+
 void fail(CaseResult& result, FailKind kind, std::size_t tensor, const HostTensor& at, std::size_t i, double want,
-          double bound) {
+          double bound, std::vector<std::int64_t>& listed) {
     ++result.faults;
-    if (result.status == CaseStatus::fail) return;
+    const bool is_first = result.status != CaseStatus::fail;
+    if ((is_first || result.tensor == static_cast<int>(tensor)) && listed.size() < most_listed)
+        listed.push_back(static_cast<std::int64_t>(i));
+    if (!is_first) return;
     result.status = CaseStatus::fail;
     result.kind = kind;
     result.tensor = static_cast<int>(tensor);
@@ -64,25 +66,29 @@ void fail(CaseResult& result, FailKind kind, std::size_t tensor, const HostTenso
 }
 
 // One kind of fault over all elements of one output; the kinds are looked for one after another over all outputs.
-void compare_elements(FailKind kind, std::size_t tensor, const Comparison& c, CaseResult& result) {
+void compare_elements(FailKind kind, std::size_t tensor, const Comparison& c, CaseResult& result,
+                      std::vector<std::int64_t>& listed) {
     for (std::size_t i = 0; i < c.got.values.size(); ++i) {
         const double got = c.got.values[i], want = representable(c.want.values[i], c.got.dtype, c.got.bound.is_exact());
         if (kind == FailKind::unwritten) {
-            if (c.got.is_unwritten[i] && got != want) fail(result, kind, tensor, c.got, i, want, 0);
+            if (c.got.is_unwritten[i] && got != want) fail(result, kind, tensor, c.got, i, want, 0, listed);
             continue;
         }
         const bool special = !std::isfinite(want) || !std::isfinite(got);
         if (kind == FailKind::nan) {
             if (special && !(std::isnan(got) && std::isnan(want)) && got != want)
-                fail(result, kind, tensor, c.got, i, want, 0);
+                fail(result, kind, tensor, c.got, i, want, 0, listed);
             continue;
         }
         if (special) continue;
-        const double error = std::abs(got - want), bound = c.bound(i);
+        const double error = std::abs(got - want), bound = c.want.limits[i];
         result.max_abs = std::max(result.max_abs, error);
         if (want != 0) result.max_rel = std::max(result.max_rel, error / std::abs(want));
-        if (error != 0) result.worst_ratio = std::max(result.worst_ratio, error / bound);
-        if (!(error <= bound)) fail(result, kind, tensor, c.got, i, want, bound);
+        if (error != 0) {
+            result.worst_ratio = std::max(result.worst_ratio, error / bound);
+            if (is_real(c.got.dtype)) result.ulp = std::max(result.ulp, error / unit_in_last_place(want, c.got.dtype));
+        }
+        if (!(error <= bound)) fail(result, kind, tensor, c.got, i, want, bound, listed);
     }
 }
 
@@ -125,28 +131,72 @@ bool is_unharmed(const std::vector<HostTensor>& got, CaseResult& result) {
 
 }
 
-void compare(const std::vector<HostTensor>& got, const std::vector<HostTensor>& want,
-             const std::vector<HostTensor>& magnitudes, double tolerance_scale, CaseResult& result) {
+std::vector<double> limits_of(const HostTensor& got, const HostTensor& want, const HostTensor* magnitudes,
+                              double tolerance_scale) {
+    const Bound& b = got.bound;
+    std::vector<double> limits(want.values.size());
+    if (b.is_exact()) return limits;
+    double largest = 0;  // finite magnitude
+    for (const double x : want.values)
+        if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
+    for (std::size_t i = 0; i < limits.size(); ++i) {
+        const double size = std::abs(want.values[i]);
+        const double terms = b.terms == 0 ? 0 : b.terms * std::abs(magnitudes->values[i]);
+        const double storage = got.dtype == DType::bf16 ? size * 0x1p-8 : 0;
+        limits[i] =
+            tolerance_scale * (u * (terms + b.rounding * size + b.largest * largest) + b.absolute + 0x1p-124 + storage);
+    }
+    return limits;
+}
+
+std::string pattern_of(const Shape& shape, std::span<const std::int64_t> elements) {
+    if (elements.size() < 2) return {};
+    if (static_cast<std::int64_t>(elements.size()) == shape.count()) return "every element";
+    std::string text;
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+        if (shape[axis] < 2) continue;
+        const std::int64_t inner = shape.product(axis + 1, shape.rank());
+        const auto coordinate = [&](std::int64_t i) { return i / inner % shape[axis]; };
+        const std::int64_t first = coordinate(elements[0]);
+        if (!std::all_of(elements.begin(), elements.end(), [&](std::int64_t i) { return coordinate(i) == first; }))
+            continue;
+        text += fmt::format("{}axis {} = {}{}", text.empty() ? "all in " : ", ", axis, first,
+                            first == shape[axis] - 1 ? " (last)" : "");
+    }
+    const std::int64_t step = elements[1] - elements[0];
+    bool is_regular = step > 1;
+    for (std::size_t i = 1; i < elements.size(); ++i) is_regular &= elements[i] - elements[i - 1] == step;
+    if (text.empty() && is_regular) text = fmt::format("every {}th element, from {}", step, elements[0]);
+    const bool is_tail = elements.back() == shape.count() - 1 &&
+                         elements.back() - elements.front() + 1 == static_cast<std::int64_t>(elements.size());
+    if (text.empty() && is_tail) text = fmt::format("the last {} elements", elements.size());
+    return text;
+}
+
+void compare(const std::vector<HostTensor>& got, const std::vector<HostTensor>& want, double tolerance_scale,
+             CaseResult& result) {
     BKD_CHECK(got.size() == want.size(), "{} tensors against {}", got.size(), want.size());
     if (!is_unharmed(got, result)) return;
     std::vector<std::pair<std::size_t, Comparison>> outputs;
     for (std::size_t t = 0; t < got.size(); ++t) {
         if (got[t].role == HostTensor::Role::input) continue;
-        Comparison& c = outputs
-                            .emplace_back(t, Comparison{got[t], want[t], magnitudes.empty() ? nullptr : &magnitudes[t],
-                                                        tolerance_scale})
-                            .second;
-        for (const double x : want[t].values)
-            if (std::isfinite(x)) c.largest = std::max(c.largest, std::abs(x));
+        BKD_CHECK(want[t].values.size() == got[t].values.size() && want[t].limits.size() == got[t].values.size(),
+                  "tensor {}: {} elements against {} with {} limits", t, got[t].values.size(), want[t].values.size(),
+                  want[t].limits.size());
+        outputs.emplace_back(t, Comparison{got[t], want[t], tolerance_scale});
         result.elements += static_cast<std::int64_t>(got[t].values.size());
     }
+    std::vector<std::int64_t> listed;
     for (const FailKind kind : {FailKind::unwritten, FailKind::nan, FailKind::bound}) {
-        for (const auto& [tensor, c] : outputs) compare_elements(kind, tensor, c, result);
+        for (const auto& [tensor, c] : outputs) compare_elements(kind, tensor, c, result, listed);
         if (result.status != CaseStatus::fail) continue;
+        const Shape& shape = got[static_cast<std::size_t>(result.tensor)].shape;
+        result.pattern = pattern_of(shape, listed);
         result.detail = fmt::format(
             "tensor {} {}: {} of {} elements {}, first at [{}] = got {:.9g} want {:.9g} bound {:.3g} ({:.3g}x)",
-            result.tensor, got[static_cast<std::size_t>(result.tensor)].shape.str(), result.faults, result.elements,
-            name_of(kind), joined(result.index), result.got, result.want, result.bound, result.worst_ratio);
+            result.tensor, shape.str(), result.faults, result.elements,
+            kind == FailKind::bound ? "beyond bound" : name_of(kind), joined(result.index), result.got, result.want,
+            result.bound, result.worst_ratio);
         return;
     }
     for (const auto& [tensor, c] : outputs) compare_squares(tensor, c, result);

@@ -1,7 +1,25 @@
 #pragma once
 // Draw: where the numbers of a case's tensor come from. The k-th tensor of a case draws the same numbers on every
 // backend: Philox (kernels/philox.h) keyed by the case's seed, the tensor's place in the counter, rounded to f32. Each
-// distribution is there for a fault it finds; its name is the last part of a case's id.
+// distribution is there for a fault it finds; its name is the last part of a case's id. Which ops draw from which:
+//
+//   normal         all with real inputs. uniform, positive: where a contract or the op's domain asks for a range
+//   integers       sums and products, which are exact then: equal bits. Not where a division or a root rounds
+//   ones zeros neg_zero
+//                  sums, logarithms, batch norm of a channel that never changes; relu and pooling at 0 and -0
+//   ramp onehot    whatever moves or sums along axes: transposes, wrong indices. Not elementwise maps: every place is
+//                  the same there
+//   cancel wide    sums and products: terms that leave little, or differ by 2^40. Not softmax, losses, batch norm:
+//                  their bounds are for logits and activations of a known size
+//   huge           maps and maxima, where overflow is that of the reference. Not sums: it depends on their order
+//   denormal       maps, maxima, copies. Not products, which are 0, and not sums, whose bound is wider than that
+//   nan_one nan_some inf_one minus_inf_one
+//                  whatever says what becomes of them; convolutions forward in f32 (Case::f32_only)
+//   ties           maxima, relu, softmax
+//   logit_extreme p_tiny count_extreme
+//                  softmax and losses; counts where a loss takes their logarithm
+//
+// Cases of their own range (ten, forty, hundred, near_one, negative, small, huge_finite, log_probability) name theirs.
 #include "kernels/philox.h"
 #include "kernels/shape.h"
 

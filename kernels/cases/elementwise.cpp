@@ -101,6 +101,9 @@ Cases<Scale> cases(const Scale*) {
     all.add("1021_by2", denormal(), [](CaseMemory& m) {
         return Scale{.x = m.input({1021}, denormal()), .y = m.result({1021}, exact()), .factor = 2};
     });
+    all.add("1021_by-2", huge(), [](CaseMemory& m) {
+        return Scale{.x = m.input({1021}, huge()), .y = m.result({1021}, rounded(1)), .factor = -2};
+    });
     all.add("1021_inplace", normal(), [](CaseMemory& m) {
         const View x = m.updated({1021}, rounded(1));
         return Scale{.x = x, .y = x, .factor = 0.1};
@@ -123,6 +126,11 @@ Cases<ScaleRows> cases(const ScaleRows*) {
                                              .factor = m.input_f32({each ? x[0] : 1}),
                                              .y = m.result(x, add ? tiled_sum(2) : rounded(1), add)};
                         });
+    for (const Draw& from : {ramp(), nan_one(), inf_one()})
+        all.add("31x33_each", from, [=](CaseMemory& m) {
+            return ScaleRows{
+                .x = m.input({31, 33}, from), .factor = m.input_f32({31}), .y = m.result({31, 33}, rounded(1))};
+        });
     all.add("31x33_inplace", normal(), [](CaseMemory& m) {
         const View x = m.updated({31, 33}, rounded(1));
         return ScaleRows{.x = x, .factor = m.input_f32({31}), .y = x};
@@ -137,7 +145,7 @@ Cases<BiasAdd> cases(const BiasAdd*) {
     Cases<BiasAdd> all;
     for (const Shape& x : {Shape{3, 5}, Shape{1}, Shape{17}, Shape{4, 3, 5, 7}, Shape{0, 3}, Shape{9, 16},
                            Shape{129, 100}, Shape{2049, 1}})
-        for (const Draw& from : {normal(), ramp(), inf_one()})
+        for (const Draw& from : {normal(), ramp(), inf_one(), nan_one()})
             all.add(text(x), from, [=](CaseMemory& m) {
                 return BiasAdd{.x = m.input(x, from), .bias = m.input_f32({x[-1]}), .y = m.output(x, rounded(1))};
             });
@@ -170,7 +178,7 @@ Cases<Sqrt> cases(const Sqrt*) {
 
 Cases<Fill> cases(const Fill*) {
     Cases<Fill> all;
-    all.legal = {{0, Spoil::rank}, {0, Spoil::extent}, {0, Spoil::dtype}};
+    all.legal = {{0, Spoil::rank}, {0, Spoil::extent}, {0, Spoil::dtype}, {0, Spoil::empty}};
     for (const Shape& x : shapes()) {
         for (const double value : {0.0, 1.5, -1e30})
             all.add(fmt::format("{}_{}", text(x), value), normal(),
@@ -203,7 +211,7 @@ Cases<SliceCopy> cases(const SliceCopy*) {
     Cases<SliceCopy> all;
     for (const Part& p : parts())
         for (const bool add : {false, true})
-            for (const Draw& from : {normal(), ramp()})
+            for (const Draw& from : {normal(), ramp(), denormal(), nan_some()})
                 all.add(p.name() + (add ? "_add" : ""), from, [=](CaseMemory& m) {
                     return SliceCopy{.x = m.input(p.whole, from),
                                      .y = m.result(p.part(), add ? rounded(1) : exact(), add),
@@ -217,7 +225,7 @@ Cases<SliceScatter> cases(const SliceScatter*) {
     Cases<SliceScatter> all;
     for (const Part& p : parts())
         for (const bool add : {false, true})
-            for (const Draw& from : {normal(), ramp()})
+            for (const Draw& from : {normal(), ramp(), denormal(), nan_some()})
                 all.add(p.name() + (add ? "_add" : ""), from, [=](CaseMemory& m) {
                     const View x = m.input(p.part(), from);
                     return SliceScatter{.x = x,
@@ -231,7 +239,7 @@ Cases<SliceScatter> cases(const SliceScatter*) {
 Cases<Put> cases(const Put*) {
     Cases<Put> all;
     all.has_bf16 = false;
-    all.legal = {{2, Spoil::extent}};
+    all.legal = {{2, Spoil::extent}, {2, Spoil::empty}};  // an index outside is found by the body
     for (const std::int64_t n : {1, 2, 7, 33, 1000})
         all.add(text(Shape{n}), normal(), [=](CaseMemory& m) {
             const View x = m.input_f32({1}, normal()), index = m.integers_below({1}, 0, n);

@@ -23,7 +23,7 @@ Cases<EmbeddingForward> cases(const EmbeddingForward*) {
                                 .y = m.output({t.b, t.l, t.d}, exact())};
     };
     for (const Table& t : tables())
-        for (const Draw& from : {normal(), ramp()})
+        for (const Draw& from : {normal(), ramp(), denormal(), nan_some()})
             all.add(t.name(), from, [=](CaseMemory& m) { return make(m, t, from); });
     all.bench("b50l64v30000d300", [=](CaseMemory& m) { return make(m, {50, 64, 30000, 300}, normal()); });
     return all;
@@ -39,7 +39,7 @@ Cases<EmbeddingBackward> cases(const EmbeddingBackward*) {
                                  .padding_index = padding};
     };
     for (const Table& t : tables())
-        for (const Draw& from : {normal(), integers()})
+        for (const Draw& from : {normal(), integers(), onehot(), cancel()})
             for (const bool add : {false, true})
                 for (const std::int64_t padding : {std::int64_t{-1}, std::int64_t{0}, t.v - 1}) {
                     if (padding == 0 && t.v == 1) continue;  // the last row is the first

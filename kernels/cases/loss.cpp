@@ -94,6 +94,22 @@ CrossEntropy cross_entropy(CaseMemory& m, const Size& s, const Logits& z, const 
     return args;
 }
 
+// Tensors of a case before its loss: logits, targets, and `more`.
+std::size_t loss_place(TargetKind target, std::size_t more) {
+    const bool is_mixed = target == TargetKind::mixed_one || target == TargetKind::mixed_each;
+    return 1 + (is_mixed ? 3 : 1) + more;
+}
+
+// A cross-entropy is not negative; a gradient of plain labels sums to 0 in every row.
+Invariant of_cross_entropy(const Size& s, const Logits& z, const CrossEntropyOptions& o) {
+    const double rows = o.reduction == LossReduction::sum ? static_cast<double>(s.n) : 1;
+    const std::size_t loss = loss_place(o.target, 0);
+    const Invariant is_positive =
+        at_least(loss, -loss_bound(cross_entropy_far(s, z, o), (o.weight ? 4 : 2) * rows).absolute);
+    if (!o.gradient || o.target != TargetKind::hard) return is_positive;
+    return all_of({is_positive, rows_sum_to(loss + 1, 0, 64, cross_entropy_gradient(s, z, o).absolute)});
+}
+
 std::vector<CrossEntropyOptions> cross_entropy_options() {
     using enum TargetKind;
     std::vector<CrossEntropyOptions> all;
@@ -163,6 +179,15 @@ Distillation distillation(CaseMemory& m, const Size& s, const Logits& z, const L
     return args;
 }
 
+// Cross-entropy and divergence are not negative.
+Invariant of_distillation(const Size& s, const Logits& z, const DistillationOptions& o) {
+    constexpr double largest_log[] = {0, 1, 17, 1};
+    const double far = far_of(std::max(z.size, z.size / o.temperature) + largest_log[o.omega], s.c);
+    const std::size_t loss = loss_place(o.target, o.omega == 0 ? 1 : 2);
+    return all_of({at_least(loss + 1, -loss_bound(far, 2).absolute),
+                   at_least(loss + 2, -loss_bound(far, 2 * o.temperature * o.temperature).absolute)});
+}
+
 std::vector<DistillationOptions> distillation_options() {
     using enum TargetKind;
     std::vector<DistillationOptions> all;
@@ -186,11 +211,11 @@ Cases<CrossEntropy> cases(const CrossEntropy*) {
     Cases<CrossEntropy> all;
     for (const Size& s : sizes())
         for (const CrossEntropyOptions& o : cross_entropy_options()) {
-            Case<CrossEntropy>& c = all.add(s.name() + o.name(), normal(), [=](CaseMemory& m) {
+            const Draw extra = o.shift ? count_extreme() : normal();  // the shift is log counts
+            Case<CrossEntropy>& c = all.add(s.name() + o.name(), extra, [=](CaseMemory& m) {
                 return cross_entropy(m, s, {normal(), 5}, o);
             });
-            const bool is_plain = o.gradient && o.target == TargetKind::hard;  // z, labels, loss, dz
-            if (is_plain) c.invariant = rows_sum_to(3, 0, 64, cross_entropy_gradient(s, {normal(), 5}, o).absolute);
+            c.invariant = of_cross_entropy(s, {normal(), 5}, o);
         }
     for (const Logits& z : logits())
         for (const CrossEntropyOptions& o :
@@ -230,7 +255,8 @@ Cases<FocalLoss> cases(const FocalLoss*) {
                 all.add(fmt::format("{}_gamma{}{}", s.name(), gamma, weight ? "_weight" : ""), normal(),
                         [=](CaseMemory& m) {
                             return make(m, s, {normal(), 5}, gamma, weight, true);
-                        });
+                        })
+                    .invariant = at_least(2, -loss_bound(far_of(5, s.c) * (1 + gamma), 2).absolute);
     for (const Logits& z : logits())
         for (const double gamma : {0.0, 1.0, 2.0})
             all.add(fmt::format("n6c10_gamma{}_z{}", gamma, z.size), z.draw, [=](CaseMemory& m) {
@@ -255,9 +281,13 @@ Cases<Distillation> cases(const Distillation*) {
         for (const DistillationOptions& o : distillation_options()) {
             const bool is_small = s.c <= 17 || o.omega == 1;
             if (!is_small) continue;
-            all.add(s.name() + o.name(), normal(), [=](CaseMemory& m) {
+            const Draw extra = o.omega == 2   ? count_extreme()
+                               : o.omega == 3 ? minus_inf_one()
+                                              : normal();  // of log omega
+            Case<Distillation>& c = all.add(s.name() + o.name(), extra, [=](CaseMemory& m) {
                 return distillation(m, s, {normal(), 5}, {normal(), 5}, o);
             });
+            if (o.form == BkdForm::eq8 && o.parts) c.invariant = of_distillation(s, {normal(), 5}, o);
         }
     for (const Logits& z : logits())
         for (const TargetMath math : {TargetMath::log_domain, TargetMath::product})

@@ -89,7 +89,10 @@ Cases<Gemm> cases(const Gemm*) {
             const bool ta = (transposes & 1) != 0, tb = (transposes & 2) != 0;
             const std::string name = p.name() + (ta ? "_ta" : "") + (tb ? "_tb" : "");
             const Bound bound = products(p.k + 1);
-            for (const Draw& from : {normal(), cancel(), wide()})
+            all.add(name, ramp(), [=](CaseMemory& m) {
+                return gemm(m, p, ta, tb, false, false, ramp(), products_of_one_sign(p.k + 1));
+            });
+            for (const Draw& from : {normal(), cancel(), wide(), nan_one(), inf_one()})
                 all.add(name, from, [=](CaseMemory& m) { return gemm(m, p, ta, tb, false, false, from, bound); });
             all.add(name, integers(),
                     [=](CaseMemory& m) { return gemm(m, p, ta, tb, false, false, integers(), exact()); });
@@ -121,7 +124,7 @@ Cases<CosineLinearForward> cases(const CosineLinearForward*) {
     Cases<CosineLinearForward> all;
     all.same_bits = SameBits::same_threads;
     for (const Classifier& c : classifiers())
-        for (const Draw& from : {normal(), zeros(), wide(), cancel()})
+        for (const Draw& from : {normal(), zeros(), wide(), cancel(), nan_one()})
             for (const double scale : {1.0, 16.0})
                 all.add(fmt::format("{}_by{}", c.name(), scale), from,
                         [=](CaseMemory& m) { return cosine_forward(m, c, from, scale); });

@@ -186,6 +186,10 @@ Cases<BatchNormForward> cases(const BatchNormForward*) {
     for (const Fusion& f : {fusions[2], fusions[3]})
         all.add(name(a) + f.name() + "_into_residual", normal(),
                 [=](CaseMemory& m) { return forward(m, a, f, false, Into::residual); });
+    for (const Fusion& f : fusions)
+        all.add(text(a.x) + f.name() + "_running", nan_one(), [=](CaseMemory& m) {
+            return forward(m, {a.x, nan_one(), 0, 1}, f, true);
+        });
     all.add(name(many_channels()), normal(),
             [](CaseMemory& m) { return forward(m, many_channels(), fusions[0], true); });
     for (const Activations& layer : layers())
@@ -214,6 +218,8 @@ Cases<BatchNormInference> cases(const BatchNormInference*) {
             all.add(name(a) + f.name(), a.draw, [=](CaseMemory& m) { return make(m, a, f, 1e-5); });
     const Activations a{{5, 3, 7, 17}, normal(), 0, 1};
     all.add(name(a) + "_eps0.001", normal(), [=](CaseMemory& m) { return make(m, a, fusions[0], 1e-3); });
+    for (const Draw& from : {nan_one(), inf_one()})
+        all.add(text(a.x), from, [=](CaseMemory& m) { return make(m, {a.x, from, 0, 1}, fusions[0], 1e-5); });
     for (const Shape& empty : {Shape{0, 3}, Shape{1, 5}})
         all.add(text(empty), normal(), [=](CaseMemory& m) {
             return make(m, {empty, normal(), 0, 1}, fusions[0], 1e-5);

@@ -46,13 +46,17 @@ std::vector<Shape> images() {
     return {{2, 3, 5, 7},  {1, 1, 1, 1},  {3, 8, 8, 64}, {2, 7, 7, 9},
             {2, 4, 1, 16}, {5, 2, 3, 17}, {0, 4, 4, 3},  {1, 33, 31, 8}};
 }
-std::vector<Draw> draws() { return {normal(), ties(), Draw{"negative", Draw::Kind::normal, -1000, 1}, wide()}; }
+std::vector<Draw> draws() {
+    return {normal(),  ties(),   Draw{"negative", Draw::Kind::normal, -1000, 1}, wide(), ramp(), onehot(),
+            nan_one(), inf_one()};
+}
 
 // A NaN is above every number, and the first one of a window stays: seen with one alone and with several in a window.
 std::vector<Draw> maxima_draws() {
     std::vector<Draw> all = draws();
-    all.push_back(nan_one());
     all.push_back(nan_some());
+    all.push_back(huge());
+    all.push_back(denormal());
     return all;
 }
 
@@ -76,11 +80,15 @@ MaxPoolForward max_pool(CaseMemory& m, const Layer& l, const Draw& from) {
             .index = m.output_of(l.y(), DType::i32),
             .window = l.window};
 }
-MaxPoolBackward max_pool_backward(CaseMemory& m, const Layer& l, bool add) {
-    const View dy = m.input(l.y());
+MaxPoolBackward max_pool_backward(CaseMemory& m, const Layer& l, bool add, const Draw& from = normal()) {
+    const View dy = m.input(l.y(), from);
     const View index =
         m.indices(l.y(), [&](std::int64_t i, std::uint32_t word) { return index_in_window(l, i, word); });
-    return {.dy = dy, .index = index, .dx = m.result(l.x, tiled_sum(l.taps() + 1), add), .window = l.window};
+    const bool is_exact = from.kind == Draw::Kind::integers;
+    return {.dy = dy,
+            .index = index,
+            .dx = m.result(l.x, is_exact ? exact() : tiled_sum(l.taps() + 1), add),
+            .window = l.window};
 }
 AvgPoolForward avg_pool(CaseMemory& m, const Layer& l, const Draw& from, bool pad) {
     return {.x = m.input(l.x, from),
@@ -88,8 +96,8 @@ AvgPoolForward avg_pool(CaseMemory& m, const Layer& l, const Draw& from, bool pa
             .window = l.window,
             .count_include_pad = pad};
 }
-AvgPoolBackward avg_pool_backward(CaseMemory& m, const Layer& l, bool pad, bool add) {
-    return {.dy = m.input(l.y()),
+AvgPoolBackward avg_pool_backward(CaseMemory& m, const Layer& l, bool pad, bool add, const Draw& from = normal()) {
+    return {.dy = m.input(l.y(), from),
             .dx = m.result(l.x, tiled_sum(l.taps() + 1), add),
             .window = l.window,
             .count_include_pad = pad};
@@ -125,6 +133,9 @@ Cases<MaxPoolBackward> cases(const MaxPoolBackward*) {
     for (const Layer& l : windows())
         for (const bool add : {false, true})
             all.add(l.name() + mark(add), normal(), [=](CaseMemory& m) { return max_pool_backward(m, l, add); });
+    for (const Layer& l : windows())
+        for (const Draw& from : {integers(), onehot(), nan_one()})
+            all.add(l.name(), from, [=](CaseMemory& m) { return max_pool_backward(m, l, false, from); });
     all.bench(stem().name(), [l = stem()](CaseMemory& m) { return max_pool_backward(m, l, false); });
     return all;
 }
@@ -147,6 +158,9 @@ Cases<AvgPoolBackward> cases(const AvgPoolBackward*) {
             for (const bool add : {false, true})
                 all.add(l.name() + (pad ? "" : "_inside") + mark(add), normal(),
                         [=](CaseMemory& m) { return avg_pool_backward(m, l, pad, add); });
+    for (const Layer& l : windows())
+        for (const Draw& from : {ramp(), onehot(), nan_one()})
+            all.add(l.name(), from, [=](CaseMemory& m) { return avg_pool_backward(m, l, true, false, from); });
     all.bench(stem().name(), [l = stem()](CaseMemory& m) { return avg_pool_backward(m, l, true, false); });
     return all;
 }
@@ -170,9 +184,9 @@ Cases<GlobalAvgPoolBackward> cases(const GlobalAvgPoolBackward*) {
 
 Cases<ShortcutAForward> cases(const ShortcutAForward*) {
     Cases<ShortcutAForward> all;
-    all.legal = {{1, Spoil::extent}};  // more channels out
+    all.legal = {{0, Spoil::empty}, {1, Spoil::extent}};  // no channel in, more out
     for (const Shortcut& i : shortcuts())
-        for (const Draw& from : {normal(), ramp()})
+        for (const Draw& from : {normal(), ramp(), denormal(), nan_some()})
             all.add(i.name(), from, [=](CaseMemory& m) { return shortcut(m, i, from); });
     for (const Shortcut& i : network_shortcuts())
         all.bench(i.name(), [=](CaseMemory& m) { return shortcut(m, i, normal()); });
@@ -181,7 +195,7 @@ Cases<ShortcutAForward> cases(const ShortcutAForward*) {
 
 Cases<ShortcutABackward> cases(const ShortcutABackward*) {
     Cases<ShortcutABackward> all;
-    all.legal = {{0, Spoil::extent}};
+    all.legal = {{0, Spoil::extent}, {1, Spoil::empty}};
     for (const Shortcut& i : shortcuts())
         for (const bool add : {false, true})
             all.add(i.name() + mark(add), normal(), [=](CaseMemory& m) { return shortcut_backward(m, i, add); });

@@ -16,7 +16,7 @@ View position(CaseMemory& m) { return m.integers_below({2}, -1000000, 1000000); 
 Cases<RandomUniform> cases(const RandomUniform*) {
     Cases<RandomUniform> all;
     all.has_bf16 = false;
-    all.legal = {{0, Spoil::rank}, {0, Spoil::extent}};
+    all.legal = {{0, Spoil::rank}, {0, Spoil::extent}, {0, Spoil::empty}};
     for (const Shape& x : shapes()) {
         all.add(text(x), uniform(0, 1), [=](CaseMemory& m) {
             return RandomUniform{.y = m.output_f32(x, exact()), .position = position(m), .key = key};
@@ -36,7 +36,7 @@ Cases<RandomUniform> cases(const RandomUniform*) {
 Cases<RandomMask> cases(const RandomMask*) {
     Cases<RandomMask> all;
     all.has_bf16 = false;
-    all.legal = {{0, Spoil::rank}, {0, Spoil::extent}};
+    all.legal = {{0, Spoil::rank}, {0, Spoil::extent}, {0, Spoil::empty}};
     for (const Shape& x : shapes())
         for (const double keep : {0.5, 0.0, 0.1, 0.999, 1.0})
             all.add(fmt::format("{}_keep{}", text(x), keep), uniform(0, 1), [=](CaseMemory& m) {

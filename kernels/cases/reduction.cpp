@@ -36,8 +36,8 @@ struct Inputs {
     bool is_exact;
 };
 std::vector<Inputs> inputs() {
-    return {{normal(), false}, {integers(), true}, {ones(), true},    {cancel(), false},
-            {wide(), false},   {nan_one(), false}, {inf_one(), false}};
+    return {{normal(), false},  {integers(), true}, {ones(), true},  {cancel(), false}, {wide(), false},
+            {nan_one(), false}, {inf_one(), false}, {ramp(), false}, {onehot(), true}};
 }
 
 const char* mark(bool add) { return add ? "_add" : ""; }
@@ -48,12 +48,15 @@ Cases<Sum> cases(const Sum*) {
     Cases<Sum> all;
     for (const Reduced& r : reductions())
         for (const auto& [from, is_exact] : inputs())
-            for (const bool add : {false, true})
+            for (const bool add : {false, true}) {
+                const bool finds_indices = from.kind == Draw::Kind::ramp || from.kind == Draw::Kind::onehot;
+                if (add && finds_indices) continue;  // an index that is wrong is wrong without adding, too
                 all.add(r.name() + mark(add), from, [=, from = from, is_exact = is_exact](CaseMemory& m) {
                     return Sum{.x = m.input(r.x, from),
                                .y = m.result(r.y(), is_exact && !add ? exact() : tiled_sum(r.terms() + 1), add),
                                .axes = r.axes};
                 });
+            }
     for (const double factor : {0.1, -1.0, 0.0})
         all.add(fmt::format("7x129_over1_by{}", factor), normal(), [=](CaseMemory& m) {
             return Sum{
@@ -79,6 +82,10 @@ Cases<Broadcast> cases(const Broadcast*) {
                                      .axes = r.axes,
                                      .factor = factor};
                 });
+    for (const Reduced& r : reductions())
+        all.add(r.name(), ramp(), [=](CaseMemory& m) {
+            return Broadcast{.x = m.input(r.y(), ramp()), .y = m.result(r.x, exact()), .axes = r.axes};
+        });
     all.bench("128x100_over0", [](CaseMemory& m) {
         return Broadcast{.x = m.input({100}), .y = m.result({128, 100}, exact()), .axes = Axes::of({0})};
     });
@@ -104,7 +111,7 @@ Cases<ColumnSum> cases(const ColumnSum*) {
 
 Cases<CountNonfinite> cases(const CountNonfinite*) {
     Cases<CountNonfinite> all;
-    all.legal = {{0, Spoil::rank}, {0, Spoil::extent}};
+    all.legal = {{0, Spoil::rank}, {0, Spoil::extent}, {0, Spoil::empty}};
     for (const Shape& x : {Shape{3, 5}, Shape{}, Shape{1}, Shape{17}, Shape{0, 5}, Shape{1025}, Shape{131, 257}})
         for (const Draw& from : {normal(), nan_one(), inf_one(), minus_inf_one(), zeros(),
                                  Draw{"huge_finite", Draw::Kind::uniform, -3e38, 3e38}})

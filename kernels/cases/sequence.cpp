@@ -21,7 +21,8 @@ MaxOverTimeForward forward(CaseMemory& m, const Shape& x, const Draw& from) {
 Cases<MaxOverTimeForward> cases(const MaxOverTimeForward*) {
     Cases<MaxOverTimeForward> all;
     for (const Shape& x : shapes())
-        for (const Draw& from : {normal(), ties(), Draw{"negative", Draw::Kind::normal, -1000, 1}, ramp(), inf_one()})
+        for (const Draw& from : {normal(), ties(), Draw{"negative", Draw::Kind::normal, -1000, 1}, ramp(), inf_one(),
+                                 nan_one(), huge(), denormal()})
             all.add(text(x), from, [=](CaseMemory& m) { return forward(m, x, from); });
     all.bench("50x62x100", [](CaseMemory& m) { return forward(m, {50, 62, 100}, normal()); });
     return all;

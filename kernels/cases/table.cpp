@@ -32,6 +32,7 @@ std::vector<CaseReference> select(const std::vector<OpCases>& table, const CaseF
         for (const DType dtype : {DType::f32, DType::bf16}) {
             if ((dtype == DType::bf16 && !op.has_bf16) || !has(filter.dtypes, dtype)) continue;
             for (const CaseEntry& entry : op.entries) {
+                if (dtype == DType::bf16 && entry.f32_only) continue;
                 if (!(entry.bench ? filter.bench : filter.tests) || !has(filter.distributions, entry.distribution))
                     continue;
                 CaseReference reference{&op, &entry, dtype};
@@ -42,21 +43,53 @@ std::vector<CaseReference> select(const std::vector<OpCases>& table, const CaseF
     return selected;
 }
 
-bool spoil_view(Shape& shape, DType& dtype, Spoil how) {
-    switch (how) {
+std::vector<std::pair<std::size_t, View>> spoiled_views(const ViewArguments& views, const SpoiledArgument& how) {
+    const auto mutable_view = [](const ConstView& v) {
+        return View{const_cast<void*>(v.data), v.shape, v.dtype, v.device};
+    };
+    const auto at = static_cast<std::size_t>(how.view);
+    if (at >= views.size()) return {};
+    View wrong = mutable_view(views[at].view);
+    const int rank = wrong.rank();
+    switch (how.spoil) {
         case Spoil::rank:
-            if (shape.rank() == Shape::max_rank) return false;
-            shape.push(1);
-            return true;
+            if (rank == Shape::max_rank) return {};
+            wrong.shape.push(1);
+            break;
         case Spoil::extent:
-            if (shape.rank() == 0) return false;
-            shape.set(-1, shape[-1] + 1);
-            return true;
+            if (rank == 0) return {};
+            wrong.shape.set(-1, wrong.shape[-1] + 1);
+            break;
         case Spoil::dtype:
-            dtype = DType::i64;
-            return true;
+            wrong.dtype = DType::i64;
+            break;
+        case Spoil::empty:
+            if (rank == 0 || wrong.count() == 0) return {};
+            wrong.shape.set(-1, 0);
+            break;
+        case Spoil::overlap:
+            if (!views[at].is_output || wrong.count() == 0) return {};
+            for (std::size_t other = 0; other < views.size(); ++other) {
+                const ConstView& v = views[other].view;
+                // One element alone may be legal: an op may lie on its own input.
+                if (other == at || v.data == wrong.data || v.count() < 2 || v.dtype != wrong.dtype) continue;
+                wrong.data = static_cast<std::byte*>(const_cast<void*>(v.data)) + v.bytes() - size_of(v.dtype);
+                return {{at, wrong}};
+            }
+            return {};
+        case Spoil::overflow: {
+            if (rank < 2) return {};
+            std::vector<std::pair<std::size_t, View>> all;
+            for (std::size_t other = 0; other < views.size(); ++other) {
+                if (views[other].view.shape != views[at].view.shape) continue;
+                View huge = mutable_view(views[other].view);
+                for (const int axis : {0, 1}) huge.shape.set(axis, std::int64_t{1} << 32);
+                all.emplace_back(other, huge);
+            }
+            return all;
+        }
     }
-    return false;
+    return {{at, wrong}};
 }
 
 }

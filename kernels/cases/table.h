@@ -12,6 +12,7 @@ namespace bkd::kernels {
 struct PreparedCase {
     std::function<void(const Backend&, Stream&)> launch;  // through the gate of kernels/stream.h
     int view_count = 0;                                   // tensor arguments, left-out ones not counted
+    int matrix_count = 0;                                 // those of two axes or more, and two elements or more
 };
 
 struct SpoiledArgument {
@@ -23,6 +24,7 @@ struct CaseEntry {
     std::string attributes, distribution;
     bool bench;
     Invariant invariant;
+    bool f32_only;
     std::function<PreparedCase(CaseMemory&, const SpoiledArgument*)> prepare;  // with one argument spoiled, unless null
 };
 
@@ -51,15 +53,15 @@ struct CaseFilter {
     std::vector<std::string> ops{};            // patterns with * and ?, any of them; none: every op
     std::string id_regex{};                    // found anywhere in the id (CasePattern)
     std::vector<DType> dtypes{};               // none: all
-    std::vector<std::string> distributions{};  // none: all
+    std::vector<std::string> distributions{};  // by name, none: all
     bool tests = true, bench = false;          // which of the two kinds of case
 };
 
 // The cases a filter lets through, in table order. InputError E0203 for a regular expression that is none.
 std::vector<CaseReference> select(const std::vector<OpCases>& table, const CaseFilter& filter);
 
-// Does something unlawful to a shape or dtype. False if `how` does not apply.
-bool spoil_view(Shape& shape, DType& dtype, Spoil how);
+// The tensor arguments that are put in the place of others, by their number; none if `how` does not apply here.
+std::vector<std::pair<std::size_t, View>> spoiled_views(const ViewArguments& views, const SpoiledArgument& how);
 
 // The erasure: `launch` names the op on a backend's family.
 template <class Args>
@@ -68,19 +70,18 @@ OpCases erased(const char* family, const char* op, Cases<Args> typed,
     OpCases erased{family, op, typed.has_bf16, typed.same_bits, std::move(typed.legal), {}};
     for (Case<Args>& c : typed.all) {
         erased.entries.push_back(
-            {std::move(c.attributes), std::move(c.distribution), c.bench, std::move(c.invariant),
+            {std::move(c.attributes), std::move(c.distribution), c.bench, std::move(c.invariant), c.f32_only,
              [make = std::move(c.args), launch](CaseMemory& memory, const SpoiledArgument* spoiled) {
                  const auto args = std::make_shared<Args>(make(memory));
                  const ViewArguments views = views_of(*args);
                  PreparedCase prepared;
                  prepared.view_count = static_cast<int>(views.size());
+                 for (const ViewArgument& argument : views)
+                     prepared.matrix_count += argument.view.rank() >= 2 && argument.view.count() >= 2 ? 1 : 0;
                  if (spoiled != nullptr) {
-                     const auto view = static_cast<std::size_t>(spoiled->view);
-                     if (view >= views.size()) return prepared;
-                     const ConstView& right = views[view].view;
-                     View wrong{const_cast<void*>(right.data), right.shape, right.dtype, right.device};
-                     if (!spoil_view(wrong.shape, wrong.dtype, spoiled->spoil)) return prepared;
-                     change_view(*args, view, wrong);
+                     const auto wrong = spoiled_views(views, *spoiled);
+                     if (wrong.empty()) return prepared;
+                     for (const auto& [at, view] : wrong) change_view(*args, at, view);
                  }
                  prepared.launch = [args, launch](const Backend& backend, Stream& stream) {
                      launch(backend, stream, *args);

@@ -73,7 +73,8 @@ __global__ void __launch_bounds__(256) row_norms(const T* x, float* norm, std::i
         squares = fmaf(value, value, squares);
     }
     squares = warp_all<SumOf>(squares);
-    if (threadIdx.x % warp_size == 0) norm[row] = fmaxf(sqrtf(squares), 1e-12f);
+    const float root = sqrtf(squares);
+    if (threadIdx.x % warp_size == 0) norm[row] = root < 1e-12f ? 1e-12f : root;  // NaN stays, which fmaxf drops
 }
 
 // Formula   y[n, o] = scale dot[n, o] / (x_norm[n] w_norm[o])

@@ -2,7 +2,9 @@
 // FaultyBackend: a device with a seeded fault in every op, for tests of what tests others. It does what the backend it
 // wraps does, and then (or instead) what a wrong kernel would. The wrapped backend's memory must be this machine's.
 #include "kernels/backend.h"
+#include "kernels/bf16.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -22,8 +24,12 @@ enum class Fault : std::uint8_t {
     infinity_flipped,
     input_changed,
     scratch_read,
-    unsteady,
+    race,  // of two writers: the later one is another one in every second call
+    stale,
     bf16_result,
+    bf16_accumulation,
+    filter_transposed,
+    padding_off_by_one,
     last_class_forgotten,
     omega_not_normalised,
     temperature_squared_missing,
@@ -46,6 +52,8 @@ public:
         if (!unwritten.empty()) std::memcpy(last(args), unwritten.data(), unwritten.size());
         if (fault_ == Fault::last_of_ties) take_last_of_ties(args);
         if (fault_ == Fault::scratch_read) read_scratch(stream, args);
+        if (fault_ == Fault::stale) give_earlier(args);
+        if (fault_ == Fault::bf16_accumulation) accumulate_in_bf16(args);
     }
 
 private:
@@ -55,6 +63,10 @@ private:
             if (fault_ == Fault::not_added) args.y.accumulate = false;
         if constexpr (std::is_same_v<Args, Distillation>) {
             if (fault_ == Fault::omega_not_normalised) args.form = BkdForm::eq7;
+        }
+        if constexpr (std::is_same_v<Args, Conv2dForward>) {
+            if (fault_ == Fault::filter_transposed) args.w = transposed(args.w);
+            if (fault_ == Fault::padding_off_by_one) args.x = moved_down(args.x);
         }
     }
     template <class Args>
@@ -85,7 +97,7 @@ private:
             case Fault::wrong_tail:
                 if (count > 1) y[count - 1] = y[count - 2];
                 break;
-            case Fault::unsteady:
+            case Fault::race:
                 if (count > 0 && ++calls_ % 2 == 0) y[0] = std::nextafter(y[0], 2 * y[0] + 1);
                 break;
             case Fault::last_class_forgotten:
@@ -122,6 +134,52 @@ private:
         const std::byte* at = last(args);
         return at == nullptr ? std::vector<std::byte>{} : std::vector<std::byte>(at, at + 4);
     }
+    // w [k, r, s, c] with its taps mirrored about the diagonal, r = s.
+    ConstView transposed(const ConstView& w) const {
+        const std::int64_t k = w.dim(0), r = w.dim(1), c = w.dim(3);
+        copy_.assign(w.as<float>(), w.as<float>() + w.count());
+        for (std::int64_t i = 0; i < w.count() && r == w.dim(2); ++i) {
+            const std::int64_t channel = i % c, column = i / c % r, row = i / c / r % r, filter = i / c / r / r % k;
+            copy_[static_cast<std::size_t>(((filter * r + column) * r + row) * c + channel)] = w.as<float>()[i];
+        }
+        return {copy_.data(), w.shape, w.dtype, w.device};
+    }
+    // x [n, h, w, c] one row lower, as if one more row of zeros were above it.
+    ConstView moved_down(const ConstView& x) const {
+        const std::int64_t row = x.dim(2) * x.dim(3), image = x.dim(1) * row;
+        copy_.assign(static_cast<std::size_t>(x.count()), 0);
+        for (std::int64_t i = 0; i < x.count(); ++i)
+            if (i % image >= row) copy_[static_cast<std::size_t>(i)] = x.as<float>()[i - row];
+        return {copy_.data(), x.shape, x.dtype, x.device};
+    }
+    // The first output holds what the call before left in one of its size.
+    template <class Args>
+    void give_earlier(const Args& args) const {
+        for (const auto& [view, is_output, is_read] : views_of(args)) {
+            if (!is_output) continue;
+            auto* const y = static_cast<std::byte*>(const_cast<void*>(view.data));
+            std::vector<std::byte> now(y, y + view.bytes());
+            if (earlier_.size() == now.size()) std::copy(earlier_.begin(), earlier_.end(), y);
+            earlier_ = std::move(now);
+            return;
+        }
+    }
+    template <class Args>
+    void accumulate_in_bf16(const Args& args) const {
+        if constexpr (std::is_same_v<Args, Gemm>) {
+            const std::int64_t m = args.out.view.dim(0), n = args.out.view.dim(1),
+                               k = args.a.dim(args.transpose_a ? 0 : 1);
+            for (std::int64_t i = 0; i < m * n; ++i) {
+                float sum = 0;
+                for (std::int64_t j = 0; j < k; ++j) {
+                    const float a = args.a.template as<float>()[args.transpose_a ? j * m + i / n : i / n * k + j],
+                                b = args.b.template as<float>()[args.transpose_b ? i % n * k + j : j * n + i % n];
+                    sum = to_f32(to_bf16(sum + a * b));
+                }
+                args.out.view.template as<float>()[i] = sum;
+            }
+        }
+    }
     template <class Args>
     void take_last_of_ties(const Args& args) const {
         if constexpr (std::is_same_v<Args, MaxOverTimeForward>) {
@@ -145,6 +203,8 @@ private:
 
     Fault fault_;
     mutable int calls_ = 0;
+    mutable std::vector<float> copy_;  // an input that the fault has changed
+    mutable std::vector<std::byte> earlier_;
 };
 
 #define BKD_FAULTY_OP(op, Args)                                         \

@@ -2,6 +2,7 @@
 // Runs the program itself and keeps what it said.
 #include "tests/contains.h"
 
+#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +57,24 @@ inline Said run_words(const std::string& folder, const std::vector<std::string>&
     ::waitpid(child, &status, 0);
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text_of_file(folder + "/.out"),
             text_of_file(folder + "/.err")};
+}
+
+// A command line that is refused: its exit code, and what the one message says.
+struct Refused {
+    std::string words;
+    int code;
+    std::string said;
+};
+
+inline void check_rows(const std::string& folder, const std::vector<Refused>& rows) {
+    for (const Refused& row : rows) {
+        CAPTURE(row.words);
+        const Said said = run_program(folder, row.words);
+        CAPTURE(said.err);
+        CHECK(said.code == row.code);
+        CHECK(contains(said.err, row.said));
+        CHECK(said.out.empty());
+    }
 }
 
 }

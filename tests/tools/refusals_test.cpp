@@ -7,23 +7,6 @@
 namespace bkd::test {
 namespace {
 
-struct Row {
-    std::string words;
-    int code;
-    std::string said;
-};
-
-void check_rows(const std::string& folder, const std::vector<Row>& rows) {
-    for (const Row& row : rows) {
-        CAPTURE(row.words);
-        const Said said = run_program(folder, row.words);
-        CAPTURE(said.err);
-        CHECK(said.code == row.code);
-        CHECK(contains(said.err, row.said));
-        CHECK(said.out.empty());
-    }
-}
-
 const std::string recipe = BKD_SOURCE_DIR "/train/recipes/cifar10_lt_100_bkd.toml";
 
 }

@@ -3,6 +3,7 @@
 #include "engine/json.h"
 #include "kernels/cases/pattern.h"
 #include "tools/check/golden.h"
+#include "tools/options.h"
 
 #include <fnmatch.h>
 

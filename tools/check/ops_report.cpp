@@ -1,187 +1,268 @@
 #include "tools/check/ops_report.h"
 
+#include "engine/file.h"
+#include "tools/check/case_runner.h"
+#include "tools/check/grad_report.h"
+#include "tools/check/ops_compare.h"
+#include "tools/check/ops_tally.h"
+#include "tools/check/reproducer.h"
+#include "tools/check/workers.h"
 #include "tools/options.h"
-
-#include "engine/json.h"
-#include "kernels/cases/check.h"
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 
 namespace bkd {
 namespace {
 
-using kernels::CaseReference;
-using kernels::CaseResult;
 using kernels::CaseStatus;
+using kernels::OpCases;
 
-struct OpTally {
-    int passed = 0, failed = 0;
-    double worst_ratio = 0;
-    std::string worst_case{};
-};
-
-class OpsReport {
+// Of one run: jobs done here or by workers, results in the order of the jobs.
+class OpsRun {
 public:
-    OpsReport(const OpsReportOptions& options, std::FILE* out) : options_(options), out_(out) {}
-
-    void add(const std::string& op, DType dtype, const CaseResult& result) {
-        OpTally& tally = tallies_[op];
-        for (OpTally* of : {&tally, &by_dtype_[dtype]}) ++(result.status == CaseStatus::pass ? of->passed : of->failed);
-        if (result.worst_ratio > tally.worst_ratio) {
-            tally.worst_ratio = result.worst_ratio;
-            tally.worst_case = result.id;
-        }
-        if (options_.as_json && result.status == CaseStatus::fail)
-            failures_.push_back(Json::Object{{"case", result.id},
-                                             {"seed", result.seed},
-                                             {"kind", kernels::name_of(result.kind)},
-                                             {"detail", result.detail}});
-        if (options_.as_json) return;
-        if (result.status == CaseStatus::fail)
-            fmt::print(
-                out_,
-                "FAIL {}  seed {}  {}\n  {}\n  again: bkd check-ops --op {} --case '^{}$' --seed {} --device {}\n",
-                result.id, result.seed, kernels::name_of(result.kind), result.detail, op, result.id, options_.seed,
-                options_.device.str());
-        else if (options_.verbose)
-            fmt::print(out_, "{} {}  {:.3f}\n", kernels::name_of(result.status), result.id, result.worst_ratio);
+    OpsRun(const std::string& mode, const OpsReportOptions& options, const std::vector<OpCases>& table, std::FILE* out)
+        : mode_(mode),
+          options_(options),
+          jobs_(jobs_of(mode, options, table)),
+          tally_(options, out),
+          began_(Clock::now()) {
+        if (!options.compare.empty()) earlier_ = EarlierRun::read(options.compare);
+        // Threads are divided, not multiplied.
+        if (options.processes > 1 && options.backend.threads == 0)
+            options_.backend.threads = std::max(1, allowed_threads() / static_cast<int>(options.processes));
     }
 
-    int finish(double seconds, int left_out) const {
-        OpTally sum;
-        for (const auto& [op, t] : tallies_) {
-            sum.passed += t.passed;
-            sum.failed += t.failed;
+    int run() {
+        const bool is_default = options_.device.kind == DeviceKind::cuda && options_.record.empty() &&
+                                mode_ != "perf" && !options_.in_one_process;
+        const bool isolates = options_.isolate || options_.processes > 1 || options_.time_limit > 0 || is_default;
+        for (std::uint64_t round = 0;; ++round) {
+            if (isolates)
+                run_by_workers(round);
+            else
+                run_here(round);
+            if (options_.budget != Budget::soak || is_over_) break;
         }
-        if (options_.as_json)
-            print_json(sum, seconds, left_out);
-        else
-            print_table(sum, seconds, left_out);
-        const bool is_nothing_run = sum.passed + sum.failed == 0;
-        return is_nothing_run || sum.failed > 0 || (options_.require_all && left_out > 0) ? 1 : 0;
+        if (!options_.record.empty()) {
+            const int files = runner_->written().write(options_.record, facts_.description);
+            tally_.note(fmt::format("recorded {} ops in {}", files, printable(options_.record)));
+        }
+        std::set<std::string> ids;
+        for (const CaseJob& job : jobs_)
+            if (job.refused == nullptr) ids.insert(job.id());
+        if (earlier_) tally_.compared(*earlier_, ids);
+        return tally_.finish(facts_, seconds(), left_out_);
     }
 
 private:
-    void print_json(const OpTally& sum, double seconds, int left_out) const {
-        Json::Array ops;
-        for (const auto& [op, t] : tallies_)
-            ops.push_back(Json::Object{{"op", op},
-                                       {"passed", t.passed},
-                                       {"failed", t.failed},
-                                       {"worst_over_limit", t.worst_ratio},
-                                       {"worst_case", t.worst_case}});
-        Json::Array dtypes;
-        for (const auto& [dtype, t] : by_dtype_)
-            dtypes.push_back(Json::Object{{"dtype", name_of(dtype)}, {"passed", t.passed}, {"failed", t.failed}});
-        fmt::print(out_, "{}\n",
-                   Json(Json::Object{{"schema", "bkd.check-ops/1"},
-                                     {"device", options_.device.str()},
-                                     {"seed", options_.seed},
-                                     {"passed", sum.passed},
-                                     {"failed", sum.failed},
-                                     {"left_out", left_out},
-                                     {"seconds", seconds},
-                                     {"dtypes", dtypes},
-                                     {"ops", ops},
-                                     {"failures", failures_}})
-                       .dump());
+    using Clock = std::chrono::steady_clock;
+
+    double seconds() const { return std::chrono::duration<double>(Clock::now() - began_).count(); }
+    bool is_late() const {
+        constexpr double smoke_seconds = 10;
+        return options_.budget == Budget::smoke && seconds() > smoke_seconds;
+    }
+    // True if the run is to end.
+    bool add(std::size_t job, std::vector<CaseRecord> records) {
+        const bool has_failed = std::ranges::any_of(records, &CaseRecord::is_failure);
+        for (CaseRecord& record : records) tally_.add(facts_, job, std::move(record));
+        is_over_ = is_over_ || (options_.fail_fast && has_failed);
+        return is_over_;
     }
 
-    void print_table(const OpTally& sum, double seconds, int left_out) const {
-        fmt::print(out_, "{:<32} {:>6} {:>6} {:>12}\n", "op", "passed", "failed", "worst/limit");
-        for (const auto& [op, t] : tallies_)
-            fmt::print(out_, "{:<32} {:>6} {:>6} {:>12.3f}\n", op, t.passed, t.failed, t.worst_ratio);
-        fmt::print(out_,
-                   "{} ops on {} against reference, seed {}: {} passed, {} failed, {} left out by the budget, {:.1f} "
-                   "s\n",
-                   tallies_.size(), options_.device.str(), options_.seed, sum.passed, sum.failed, left_out, seconds);
-        for (const auto& [dtype, t] : by_dtype_)
-            fmt::print(out_, "{}: {} passed, {} failed\n", name_of(dtype), t.passed, t.failed);
-        if (sum.passed + sum.failed == 0) fmt::print(out_, "nothing was run\n");
+    void run_here(std::uint64_t round) {
+        if (runner_ == nullptr) {
+            runner_ = std::make_unique<CaseRunner>(mode_, options_);
+            facts_ = runner_->facts();
+        }
+        for (std::size_t i = 0; i < jobs_.size(); ++i) {
+            if (is_over_ || is_late()) {
+                left_out_ += static_cast<int>(jobs_.size() - i);
+                return;
+            }
+            add(i, runner_->run(jobs_[i], round));
+            if (mode_ == "perf" && earlier_) look_again(i);
+        }
     }
 
-    const OpsReportOptions& options_;
-    std::FILE* out_;
-    std::map<std::string, OpTally> tallies_;
-    std::map<DType, OpTally> by_dtype_;
-    Json::Array failures_;
+    // A slower median counts if it is seen in two of three measurements.
+    void look_again(std::size_t job) {
+        const CaseRecord first = tally_.last();
+        if (!earlier_->is_slower(first)) return;
+        for (int again = 0; again < 2; ++again)
+            if (earlier_->is_slower(runner_->run(jobs_[job]).front())) return tally_.differs(earlier_->slower(first));
+    }
+
+    // Jobs of a worker: 0 .. n-1 the cases, n what the device is, n + 1 + i the inputs of case i to a file.
+    MakeWorker worker(std::uint64_t round) const {
+        return [this, round] {
+            auto runner = std::make_shared<CaseRunner>(mode_, options_);
+            return [this, runner, round](std::size_t i) -> std::string {
+                const std::size_t n = jobs_.size();
+                if (i == n) {
+                    const RunFacts f = runner->facts();
+                    return Json(Json::array(std::vector<std::string>{f.description, f.driver, f.cuda, f.cudnn})).dump();
+                }
+                if (i > n) {
+                    CaseRecord record = record_of({.id = jobs_[i - n - 1].id()});
+                    record.result.detail = "the case did not come to its end";
+                    return runner->save_inputs(jobs_[i - n - 1], record);
+                }
+                Json::Array rows;
+                for (const CaseRecord& record : runner->run(jobs_[i], round)) rows.push_back(to_json(record));
+                return Json(rows).dump();
+            };
+        };
+    }
+
+    CaseRecord lost(std::size_t i, const JobOutcome& outcome, const MakeWorker& make) {
+        const CaseJob& job = jobs_[i];
+        CaseRecord record = record_of({.id = job.id(), .seed = kernels::case_seed(job.id(), job.seed)});
+        record.result.status = outcome.kind == JobOutcome::Kind::crashed ? CaseStatus::crash : CaseStatus::timeout;
+        record.result.detail = outcome.kind == JobOutcome::Kind::crashed
+                                   ? outcome.text
+                                   : fmt::format("not done after {} s", options_.time_limit);
+        if (!options_.save_failures.empty() && job.refused == nullptr)
+            run_jobs({jobs_.size() + 1 + i}, {}, make, [&](std::size_t, const JobOutcome& saved) {
+                if (saved.kind == JobOutcome::Kind::done) record.reproducer = saved.text;
+                return NextJob::go_on;
+            });
+        record.again = again_command(mode_, options_, record, job.seed);
+        return record;
+    }
+
+    void run_by_workers(std::uint64_t round) {
+        const MakeWorker make = worker(round);
+        std::vector<std::size_t> order{jobs_.size()};
+        for (std::size_t i = 0; i < jobs_.size(); ++i) order.push_back(i);
+        std::size_t ended = 0;
+        run_jobs(order, {static_cast<int>(options_.processes), options_.time_limit}, make,
+                 [&](std::size_t i, const JobOutcome& outcome) {
+                     const bool is_done = outcome.kind == JobOutcome::Kind::done;
+                     if (i == jobs_.size()) {
+                         if (!is_done) return NextJob::fresh_process;
+                         const std::vector<std::string> f = Json::parse(outcome.text, "a worker").texts();
+                         facts_ = {.mode = mode_,
+                                   .device = options_.device.str(),
+                                   .description = f.at(0),
+                                   .against = options_.against,
+                                   .driver = f.at(1),
+                                   .cuda = f.at(2),
+                                   .cudnn = f.at(3),
+                                   .seed = options_.seed,
+                                   .trials = options_.trials,
+                                   .tolerance_scale = options_.tolerance_scale};
+                         return NextJob::go_on;
+                     }
+                     ++ended;
+                     std::vector<CaseRecord> records;
+                     const Json rows = is_done ? Json::parse(outcome.text, "a worker") : Json(Json::Array{});
+                     for (const Json& row : rows.elements()) records.push_back(record_from(row));
+                     if (!is_done) records.push_back(lost(i, outcome, make));
+                     const bool has_failed = std::ranges::any_of(records, &CaseRecord::is_failure);
+                     if (add(i, std::move(records)) || is_late()) return NextJob::stop;
+                     return has_failed ? NextJob::fresh_process : NextJob::go_on;
+                 });
+        left_out_ += static_cast<int>(jobs_.size() - ended);
+    }
+
+    std::string mode_;
+    OpsReportOptions options_;
+    std::vector<CaseJob> jobs_;
+    OpsTally tally_;
+    Clock::time_point began_;
+    std::optional<EarlierRun> earlier_;
+    std::unique_ptr<CaseRunner> runner_;
+    RunFacts facts_;
+    int left_out_ = 0;
+    bool is_over_ = false;
 };
-
-std::vector<DType> dtypes(const std::string& names) {
-    std::vector<DType> all;
-    for (const std::string& name : split_at_commas(names)) {
-        if (name == "f32")
-            all.push_back(DType::f32);
-        else if (name == "bf16")
-            all.push_back(DType::bf16);
-        else
-            throw InputError({.id = 203,
-                              .what = fmt::format("--dtype must be f32 or bf16, got \"{}\"", printable(name)),
-                              .at = "option --dtype"});
-    }
-    return all;
-}
-
-// Refusals are tried on f32 arguments: they say nothing of another dtype.
-bool has_f32_case(const std::vector<CaseReference>& cases, const kernels::OpCases& op) {
-    return std::ranges::any_of(cases, [&](const CaseReference& c) { return c.op == &op && c.dtype == DType::f32; });
-}
 
 }
 
 int ops_report(const std::string& mode, const OpsReportOptions& options, std::FILE* out) {
-    const std::vector<kernels::OpCases> table = kernels::all_op_cases();
-    const std::vector<CaseReference> cases = kernels::select(table, {.ops = split_at_commas(options.ops),
-                                                                     .id_regex = options.cases,
-                                                                     .dtypes = dtypes(options.dtypes),
-                                                                     .distributions = {}});
-    if (cases.empty())
-        throw InputError({.id = 203,
-                          .what = fmt::format("no case of any op passes the filters (--op \"{}\", --case \"{}\")",
-                                              printable(options.ops), printable(options.cases)),
-                          .at = "option --op",
-                          .try_ = "bkd check-ops list"});
-    if (mode == "list" && options.as_json) {
-        Json::Array ids;
-        for (const CaseReference& c : cases) ids.emplace_back(c.id());
-        fmt::print(out, "{}\n", Json(Json::Object{{"schema", "bkd.check-list/1"}, {"cases", ids}}).dump());
-        return 0;
-    }
+    if (mode == "grad") return grad_report(options, out);
+    const std::vector<OpCases> table = kernels::all_op_cases();
     if (mode == "list") {
-        for (const CaseReference& c : cases) fmt::print(out, "{}\n", c.id());
+        std::vector<std::string> ids;
+        for (const CaseJob& job : jobs_of(mode, options, table)) ids.push_back(job.id());
+        if (options.as_json)
+            fmt::print(out, "{}\n",
+                       Json(Json::Object{{"schema", "bkd.check-list/1"}, {"cases", Json::array(ids)}}).dump());
+        else
+            fmt::print(out, "{}\n", fmt::join(ids, "\n"));
         return 0;
     }
-    const auto tested = open_backend(options.device, options.backend), truth = open_backend({DeviceKind::reference, 0});
-    // `same` also runs on other numbers of threads.
-    std::vector<std::unique_ptr<Backend>> others;
-    if (mode == "same" && options.device.kind == DeviceKind::cpu)
-        for (const int threads : {1, 2, 3}) others.push_back(open_backend(options.device, {.threads = threads}));
-    std::vector<Backend*> pointers;
-    for (const auto& other : others) pointers.push_back(other.get());
+    check_places(options);
+    return OpsRun(mode, options, table, out).run();
+}
 
-    OpsReport report(options, out);
-    const auto began = std::chrono::steady_clock::now();
-    const auto seconds = [&] {
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    };
-    const double limit = options.budget == Budget::smoke ? 10 : 1e18;
-    int done = 0;
-    for (std::uint64_t round = 0;; ++round) {
-        kernels::CaseChecker checker(*tested, *truth, {.seed = options.seed + round});
-        for (const CaseReference& c : cases) {
-            if (seconds() > limit) return report.finish(seconds(), static_cast<int>(cases.size()) - done);
-            report.add(c.op->op, c.dtype, mode == "same" ? checker.same(c, pointers) : checker.agrees(c));
-            ++done;
+int support_report(const OpsReportOptions& options, std::FILE* out) {
+    const std::vector<OpCases> table = kernels::all_op_cases();
+    OpsReportOptions first = options;
+    std::map<std::pair<std::string, DType>, std::string> states;  // "yes", or why not
+    {
+        const std::vector<CaseJob> jobs = jobs_of("support", first, table);
+        CaseRunner runner("support", first);
+        for (const CaseJob& job : jobs) {
+            const auto key = std::pair{job.op(), job.c.dtype};
+            if (states.contains(key)) continue;
+            const kernels::CaseResult r = runner.run(job).front().result;
+            const bool runs = r.kind != kernels::FailKind::error && r.kind != kernels::FailKind::device;
+            states[key] = runs ? "yes" : r.detail;
         }
-        if (mode == "test")
-            for (const kernels::OpCases& op : table)
-                if (has_f32_case(cases, op))
-                    for (const CaseResult& refusal : checker.refuses(op)) report.add(op.op, DType::f32, refusal);
-        if (options.budget != Budget::soak) break;
     }
-    return report.finish(seconds(), 0);
+    int unsupported = 0;
+    Json::Array rows;
+    if (!options.as_json) fmt::print(out, "{:<32} {:>4} {:>4}\n", "op", "f32", "bf16");
+    for (const OpCases& op : table) {
+        const auto state = [&](DType dtype) {
+            const auto found = states.find({op.op, dtype});
+            return found == states.end() ? std::string("-") : found->second;
+        };
+        const std::string f32 = state(DType::f32), bf16 = state(DType::bf16);
+        if (f32 == "-" && bf16 == "-") continue;
+        for (const std::string& s : {f32, bf16}) unsupported += s != "yes" && s != "-";
+        rows.push_back(Json::Object{{"op", op.op}, {"family", op.family}, {"f32", f32}, {"bf16", bf16}});
+        const auto word = [](const std::string& s) { return s == "yes" || s == "-" ? s : std::string("no"); };
+        if (options.as_json) continue;
+        fmt::print(out, "{:<32} {:>4} {:>4}\n", op.op, word(f32), word(bf16));
+        for (const std::string& s : {f32, bf16})
+            if (word(s) == "no") fmt::print(out, "  {}\n", printable(s));
+    }
+    if (options.as_json)
+        fmt::print(out, "{}\n",
+                   Json(Json::Object{{"schema", "bkd.check-support/1"},
+                                     {"device", options.device.str()},
+                                     {"unsupported", unsupported},
+                                     {"ops", rows}})
+                       .dump());
+    else
+        fmt::print(out, "{} ops on {}, {} without support; - where a contract lists no bf16\n", rows.size(),
+                   options.device.str(), unsupported);
+    return options.require_all && unsupported > 0 ? 1 : 0;
+}
+
+int replay_report(const std::vector<std::string>& files, const OpsReportOptions& options, std::FILE* out) {
+    check_places(options);
+    const std::vector<OpCases> table = kernels::all_op_cases();
+    std::vector<Reproducer> reproducers;
+    for (const std::string& file : files) reproducers.push_back(read_reproducer(file));
+    const auto began = std::chrono::steady_clock::now();
+    const auto tested = open_backend(options.device, options.backend), truth = open_backend({DeviceKind::reference, 0});
+    const RunFacts facts{.mode = "replay",
+                         .device = options.device.str(),
+                         .description = tested->description(),
+                         .against = "its file",
+                         .tolerance_scale = options.tolerance_scale};
+    OpsTally tally(options, out);
+    for (std::size_t i = 0; i < reproducers.size(); ++i) {
+        CaseRecord record = replay(reproducers[i], *tested, *truth, table, options.tolerance_scale);
+        record.again = fmt::format("bkd check-ops replay {} --device {}", files[i], options.device.str());
+        tally.add(facts, i, std::move(record));
+    }
+    return tally.finish(facts, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), 0);
 }
 
 }

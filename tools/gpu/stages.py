@@ -372,7 +372,7 @@ def sanitizer(machine, found, table):
     regex = "^(" + "|".join(re.escape(case) for _, case in smallest.values()) + ")$"
     found["kernels"], failures = len(smallest), []
     for check in ("memcheck", "racecheck", "synccheck"):
-        run = machine.run([tool, "--tool", check, *machine.bkd("check-ops", "--device", "cuda", "--case", regex)], 20)
+        run = machine.run([tool, "--tool", check, *machine.bkd("check-ops", "--no-isolate", "--device", "cuda", "--case", regex)], 20)
         said = [line for line in run.out.splitlines() if "SUMMARY" in line]
         found[check] = said[-1].strip("= ") if said else f"exit code {run.code}, {'cut by the time box' if run.is_late else 'no summary'}"
         if "not supported" in run.out + run.err:
