@@ -306,8 +306,7 @@ TEST_CASE("a full disk ends a run with the command that goes on, and no result i
     const std::string said = message_of([&] { toy.train("bkd", "full", {}, options); });
     CAPTURE(said);
     CHECK(said.find("E0602") != std::string::npos);
-    CHECK(said.find("try: free space, then bkd train --resume " + (toy.path() / "full").string()) !=
-          std::string::npos);
+    CHECK(said.find("try: free space, then bkd train --resume " + (toy.path() / "full").string()) != std::string::npos);
     CHECK(toy.resume("full").state == RunResult::State::done);
     for (const char* model : {"/models/teacher.last.safetensors", "/models/student.last.safetensors"})
         CHECK(toy.bytes(std::string("whole") + model) == toy.bytes(std::string("full") + model));
