@@ -157,6 +157,8 @@ private:
     }
 
     void add_probabilities(StageStudy& result) {
+        // Other methods that have class weights give them to the cross-entropy.
+        const bool reweights = !result.omega.empty() && recipe_.text("method.name") == "bkd";
         const auto classes = static_cast<std::size_t>(context_.classes());
         const bool has_teacher =
             std::ranges::any_of(context_.companions(), [](const OpenCompanion& c) { return c.name() == "teacher"; });
@@ -178,7 +180,7 @@ private:
                 if (!has_teacher) continue;
                 std::vector<double> p = row(teacher_z);
                 teacher.add(p, label);
-                if (result.omega.empty()) continue;
+                if (!reweights) continue;
                 double sum = 0;
                 for (std::size_t c = 0; c < classes; ++c) sum += p[c] *= result.omega[c];
                 for (double& value : p) value /= sum;
@@ -188,7 +190,7 @@ private:
         context_.sweep(run_.training.eval_split, visit, context_.stage().feeds.front().sampler.classes);
         result.student = student.over(samples);
         if (has_teacher) result.teacher = teacher.over(samples);
-        if (has_teacher && !result.omega.empty()) result.balanced = balanced.over(samples);
+        if (has_teacher && reweights) result.balanced = balanced.over(samples);
     }
 
     const OpenedRun& run_;
