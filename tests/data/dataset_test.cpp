@@ -13,14 +13,16 @@ TEST_CASE("data sets are listed sorted, each with a title") {
     for (const DatasetEntry& entry : datasets()) CHECK(entry.title.size() > 20);
 }
 
-TEST_CASE("every listed data set says what is missing in an empty folder") {
+TEST_CASE("every data set that has files says what is missing in an empty folder") {
     const TemporaryFolder folder;
-    for (const DatasetEntry& entry : datasets())
+    for (const DatasetEntry& entry : datasets()) {
+        if (entry.name == "synthetic") continue;
         for (const Split split : {Split::train, Split::test}) {
             const std::string error = error_of([&] { entry.open(folder.path(), split); });
             CHECK(contains(error, "E0501 "));
             CHECK(contains(error, "try:"));
         }
+    }
 }
 
 TEST_CASE("every listed data set is described without a file: names, image size, normalisation") {

@@ -320,7 +320,7 @@ TEST_CASE("T32: names are those there are, the nearest first") {
                     ^~~~~~~~~
 )"},
         {"T32 data set", "data.name = \"cifar\"\nmodel.name = \"resnet8\"\n",
-         R"(error[E0304]: data.name must be one of cifar10, cifar100, mnist, cifar10_lt100, fashion_mnist, got "cifar"
+         R"(error[E0304]: data.name must be one of cifar10, cifar100, mnist, cifar10_lt100, synthetic, fashion_mnist, got "cifar"
   at:  exp.toml:1:13
        data.name = "cifar"
                    ^~~~~~~
