@@ -111,7 +111,7 @@ private:
     std::int64_t epochs_done_ = 0, done_ = 0, epoch_end_ = 0;
 
     // Numbers of a step, in device memory; position_ [3] i32: epoch, step of the epoch, place in losses_. fault_ [1] i32:
-    // how many numbers of losses and gradients were not finite; from the first one on no update is made, so that the
+    // how many numbers of gradients were not finite; from the first one on no update is made, so that the
     // weights stay those of that step until the host sees it.
     Tensor learning_rate_memory_, position_, fault_;
     double learning_rate_ = 0;

@@ -26,6 +26,9 @@ TrainingStep::TrainingStep(const TrainingStepOptions& o)
     deviation_ = setup_.full({o.channels}, 0.25);
     learning_rate_ = setup_.full({1}, 0.1);
     log_omega_ = setup_.full({o.classes}, -0.5);
+    fault_ = setup_.upload({1}, std::vector<std::int32_t>{0});
+    place_ = setup_.upload({1}, std::vector<std::int32_t>{0});
+    losses_ = setup_.full({1}, 0);
     sgd_.emplace(setup_, network_->parameters(), SgdOptions{.momentum = 0.9, .weight_decay = 2e-4});
 }
 
@@ -43,7 +46,9 @@ Tensor TrainingStep::run() {
                             : cross_entropy(ctx, logits, targets);
     tape_.backward(still, loss);
     network_->parameters().complete_gradients(still);
-    sgd_->step(still, learning_rate_);
+    still.reduction().count_nonfinite({.x = network_->parameters().gradients(), .count = Out(fault_, true)});
+    sgd_->step(still, learning_rate_, fault_);
+    still.elementwise().put({.x = runtime_.tensors.alias(loss, {1}), .index = place_, .y = losses_, .fault = fault_});
     return loss;
 }
 

@@ -41,6 +41,7 @@ private:
     std::optional<Sgd> sgd_;
     Tape tape_;
     Tensor images_, index_, labels_, mean_, deviation_, learning_rate_, log_omega_;
+    Tensor fault_, losses_, place_;  // as the trainer keeps them
 };
 
 }
