@@ -11,6 +11,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,6 +38,7 @@ public:
     Json(Object members) : value_(std::move(members)) {}
     // [values...] of any container of what a Json is made from.
     static Json array(const auto& values) { return Array(values.begin(), values.end()); }
+    static Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
     // Strict JSON, UTF-8, no key twice in an object, at most 64 levels. `where` names the text in messages.
     // InputError E0403 (text), E0405 (key twice).

@@ -76,13 +76,13 @@ struct SliceScatter {
     int axis = 0;
     std::int64_t offset = 0;
 };
-// y[index] = x, or NaN where x is finite and `fault` is not 0; the rest of y stays as it is. LogicError for an index
-// outside y, found by the body
+// y[index] = x, or NaN where x is finite and `fault` is not 0; the rest of y stays as it is. Then fault += 1 where x is
+// not finite. LogicError for an index outside y, found by the body
 struct Put {
-    ConstView x;        // [1] f32
-    ConstView index;    // [1] i32, in 0..n - 1
-    View y;             // [n] f32
-    ConstView fault{};  // [1] i32; empty: 0
+    ConstView x;      // [1] f32
+    ConstView index;  // [1] i32, in 0..n - 1
+    View y;           // [n] f32
+    View fault{};     // [1] i32; empty: 0, and nothing is counted
 };
 
 #define BKD_ELEMENTWISE_OPS(OP)     \

@@ -11,8 +11,6 @@ namespace {
 constexpr std::string_view eval_schema = "bkd.eval/1";
 
 // Null: there is no such number. A number that is none, as of a class without samples, is "nan".
-Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
-
 std::optional<double> number_in(const Json& object, std::string_view key) {
     const Json& value = object.at(key);
     if (value.is_null()) return std::nullopt;
@@ -24,9 +22,9 @@ Json record_json(const EvaluationRecord& record) {
     Json::Object object{{"model", record.model},  {"network", record.network},
                         {"data", record.data},    {"split", record.split},
                         {"n", m.count},           {"loss", m.loss},
-                        {"top1", m.top1},         {"top5", optional_number(m.top5)},
+                        {"top1", m.top1},         {"top5", Json::or_null(m.top5)},
                         {"balanced", m.balanced}, {"macro_f1", m.macro_f1}};
-    for (const Shot shot : all_shots) object.emplace_back(std::string(name_of(shot)), optional_number(m.shot(shot)));
+    for (const Shot shot : all_shots) object.emplace_back(std::string(name_of(shot)), Json::or_null(m.shot(shot)));
     object.emplace_back("groups", Json::Array{record.groups.many, record.groups.few});
     object.emplace_back("nonfinite", m.nonfinite);
     if (record.epoch) object.emplace_back("epoch", *record.epoch);

@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 namespace bkd {
 namespace {
 
@@ -16,23 +14,16 @@ TensorToStore stored(std::string name, ElementType type, const Shape& shape, con
     return {std::move(name), type, std::move(extents), std::as_bytes(std::span(numbers))};
 }
 
-// As numbers that are none are written elsewhere: "nan", "inf", "-inf".
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(fmt::format("{}", value)); }
-
 Json facts(const std::string& stage, const FaultReport& report) {
     Json json = Json::Object{{"schema", "bkd.nonfinite/1"},
                              {"stage", stage},
                              {"epoch", report.epoch},
                              {"step", report.step},
-                             {"loss", number(report.loss)}};
+                             {"loss", report.loss}};
     if (!report.first) return json;
     const FirstFault& first = *report.first;
-    Json::Object op{{"op", first.op},
-                    {"call", first.call},
-                    {"shape", first.shape.str()},
-                    {"value", number(first.value)},
-                    {"count", first.count},
-                    {"samples", Json::array(first.samples)}};
+    Json::Object op{{"op", first.op},       {"call", first.call},   {"shape", first.shape.str()},
+                    {"value", first.value}, {"count", first.count}, {"samples", Json::array(first.samples)}};
     if (first.largest_input) op.emplace_back("largest_input", *first.largest_input);
     json.set("first", std::move(op));
     return json;

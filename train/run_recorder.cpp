@@ -15,19 +15,13 @@
 namespace bkd {
 namespace {
 
-Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
-
 // "-" in words is an empty field in a table.
 std::string field(const std::optional<double>& value) { return value ? fmt::format("{}", *value) : std::string(); }
 
 }
 
 RunRecorder::RunRecorder(const RecordedRun& run, RunFolder& folder, const RunOptions& options, Narrator& narrator)
-    : run_(run),
-      folder_(folder),
-      options_(options),
-      narrator_(narrator),
-      cadence_(parse_cadence(run.recipe.text("checkpoint.every"), run.recipe.at("checkpoint.every"))) {}
+    : run_(run), folder_(folder), options_(options), narrator_(narrator) {}
 
 std::size_t RunRecorder::index_of(const Stage& stage) const {
     const auto at = std::ranges::find(run_.stages, stage.name, &Stage::name);
@@ -105,7 +99,7 @@ void RunRecorder::step_ended(StageRun& run, const StepReport* report) {
 
 bool RunRecorder::is_checkpoint_due() const {
     const std::chrono::duration<double> since = std::chrono::steady_clock::now() - last_checkpoint_;
-    return cadence_.seconds > 0 && since.count() >= cadence_.seconds;
+    return run_.cadence.seconds > 0 && since.count() >= run_.cadence.seconds;
 }
 
 void RunRecorder::log_evaluation(const StageRun& run, const EpochReport& report) {
@@ -117,9 +111,9 @@ void RunRecorder::log_evaluation(const StageRun& run, const EpochReport& report)
                       {"n", m.count},
                       {"loss", m.loss},
                       {"top1", m.top1},
-                      {"top5", optional_number(m.top5)},
+                      {"top5", Json::or_null(m.top5)},
                       {"balanced", m.balanced}};
-    for (const Shot shot : all_shots) eval.emplace_back(std::string(name_of(shot)), optional_number(m.shot(shot)));
+    for (const Shot shot : all_shots) eval.emplace_back(std::string(name_of(shot)), Json::or_null(m.shot(shot)));
     eval.emplace_back("per_class", Json::array(m.per_class));
     eval.emplace_back("sec", report.evaluation_seconds);
     folder_.log("eval", eval);
@@ -149,7 +143,7 @@ void RunRecorder::epoch_ended(StageRun& run, const EpochReport& report) {
         write_model(run, *run.best_result(), "best", report.epoch);
         write_evaluation(run, "best", report.epoch, m);
     }
-    const bool ends_stretch = cadence_.epochs > 0 && report.epoch % cadence_.epochs == 0;
+    const bool ends_stretch = run_.cadence.epochs > 0 && report.epoch % run_.cadence.epochs == 0;
     if (ends_stretch || run.is_done())
         folder_.log("checkpoint", {{"path", write_checkpoint(run)}, {"step", global_step()}});
     else if (is_checkpoint_due())

@@ -14,6 +14,7 @@ struct RecordedRun {
     const RunData& data;
     std::vector<Stage> stages{};
     std::string method{}, config_hash{};
+    CheckpointCadence cadence{};
 };
 
 class RunRecorder final : public TrainObserver {
@@ -59,7 +60,6 @@ private:
     Narrator& narrator_;
     std::vector<StageSummary> summaries_;
     Json::Array results_, processes_;
-    CheckpointCadence cadence_;
     std::chrono::steady_clock::time_point last_checkpoint_{};
     std::int64_t base_step_ = 0, stage_step_ = 0;
     std::int64_t checkpoint_step_ = -1;  // of the last one written

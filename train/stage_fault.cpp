@@ -26,9 +26,7 @@ FaultReport StageRun::find_fault(std::int64_t step) {
     done_ = step;
     epochs_done_ = context_.epoch = step / steps_per_epoch_;
     loss_images_.clear();
-    for (const Moved& moved : moved_by_forward_) plain_ctx_.elementwise().fill({.y = moved.memory, .value = 0});
-    for (const Parameter& p : context_.network().parameters().all())
-        if (p.is_buffer && !p.frozen) plain_ctx_.elementwise().fill({.y = p.value, .value = 0});
+    for (const Tensor& buffer : moved_buffers()) plain_ctx_.elementwise().fill({.y = buffer, .value = 0});
     plain_ctx_.elementwise().fill({.y = losses_, .value = 0});
     for (FeedSource& feed : context_.feeds()) feed.seek(step);
     next_numbers();

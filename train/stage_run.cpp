@@ -39,17 +39,24 @@ StageRun::StageRun(const Training& training, const Stage& stage, Method& method,
     if (training.skips_nonfinite) find_moved_by_forward();
 }
 
-// Running statistics, those of companions that have their own, and states, which a loss may write.
+// Running statistics, and those of companions that have their own.
+std::vector<Tensor> StageRun::moved_buffers() {
+    std::vector<Tensor> buffers;
+    const auto add = [&](const Parameters& parameters) {
+        for (const Parameter& p : parameters.all())
+            if (p.is_buffer && !p.frozen) buffers.push_back(p.value);
+    };
+    add(context_.network().parameters());
+    for (OpenCompanion& companion : context_.companions()) add(companion.network().parameters());
+    return buffers;
+}
+
+// And states, which a loss may write.
 void StageRun::find_moved_by_forward() {
     const auto add = [&](const Tensor& memory) {
         moved_by_forward_.push_back({memory, plain_ctx_.empty(memory.shape(), memory.dtype())});
     };
-    const auto add_buffers = [&](const Parameters& parameters) {
-        for (const Parameter& p : parameters.all())
-            if (p.is_buffer && !p.frozen) add(p.value);
-    };
-    add_buffers(context_.network().parameters());
-    for (OpenCompanion& companion : context_.companions()) add_buffers(companion.network().parameters());
+    for (const Tensor& buffer : moved_buffers()) add(buffer);
     for (const StageContext::OpenState& state : context_.states()) add(state.memory);
 }
 
@@ -124,10 +131,6 @@ Tensor StageRun::compute(Step& step) {
     update(loss);
     if (is_left_out()) return {};
     for (const OpenCompanion& companion : context_.companions()) companion.follow(plain_ctx_);
-    plain_ctx_.elementwise().put({.x = runtime_.tensors.alias(loss, {1}),
-                                  .index = runtime_.tensors.slice(position_, 2, {1}),
-                                  .y = losses_,
-                                  .fault = fault_});
     return loss;
 }
 
@@ -164,16 +167,16 @@ bool StageRun::is_left_out() {
 
 void StageRun::update(const Tensor& loss) {
     Parameters& parameters = context_.network().parameters();
-    const auto count_faults = [&](const Tensor& x) {
-        plain_ctx_.reduction().count_nonfinite({.x = x, .count = Out(fault_, true)});
-    };
-    // Elsewhere the host finds it among the losses; what moves weights is finite.
-    if (training_.skips_nonfinite) count_faults(loss);
-    if (!loss.takes_gradient()) return;
-    tape_.backward(plain_ctx_, loss);
-    parameters.complete_gradients(plain_ctx_);
-    count_faults(parameters.gradients());
-    optimizer_.step(plain_ctx_, learning_rate_memory_, fault_);
+    if (loss.takes_gradient()) {
+        tape_.backward(plain_ctx_, loss);
+        parameters.complete_gradients(plain_ctx_);
+        plain_ctx_.reduction().count_nonfinite({.x = parameters.gradients(), .count = Out(fault_, true)});
+    }
+    plain_ctx_.elementwise().put({.x = runtime_.tensors.alias(loss, {1}),
+                                  .index = runtime_.tensors.slice(position_, 2, {1}),
+                                  .y = losses_,
+                                  .fault = fault_});
+    if (loss.takes_gradient()) optimizer_.step(plain_ctx_, learning_rate_memory_, fault_);
 }
 
 // Looks at every loss since the last time.

@@ -77,6 +77,7 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
     using VisitTensor = std::function<void(const std::string& name, const Parameter& as, const Tensor& memory)>;
+    std::vector<Tensor> moved_buffers();
     void find_moved_by_forward();
     void next_numbers();
     bool may_record() const;
@@ -111,8 +112,8 @@ private:
     std::int64_t epochs_done_ = 0, done_ = 0, epoch_end_ = 0;
 
     // Numbers of a step, in device memory; position_ [3] i32: epoch, step of the epoch, place in losses_. fault_ [1] i32:
-    // how many numbers of gradients were not finite; from the first one on no update is made, so that the
-    // weights stay those of that step until the host sees it.
+    // how many losses and numbers of gradients were not finite; from the first one on no update is made, so that the weights
+    // stay those of that step until the host sees it.
     Tensor learning_rate_memory_, position_, fault_;
     double learning_rate_ = 0;
     // The step as the device replays it until the epoch ends, for batches of these sizes.

@@ -2,7 +2,6 @@
 #include "train/train_run.h"
 
 #include "data/dataset.h"
-#include "train/checkpoint_cadence.h"
 #include "train/memory_plan.h"
 #include "train/recipe_check.h"
 #include "train/resume_check.h"
@@ -59,7 +58,8 @@ public:
                     .strict = recipe.text("run.deterministic") == "strict",
                     .tf32 = recipe.boolean("compute.tf32")},
                    storage(recipe)),
-          training_{.runtime = runtime_, .splits = splits_, .make_network = make_network_} {
+          training_{.runtime = runtime_, .splits = splits_, .make_network = make_network_},
+          cadence_(parse_cadence(recipe.text("checkpoint.every"), recipe.at("checkpoint.every"))) {
         fill_training();
         recipe_.refuse_unused_keys();
         for (const Stage& stage : stages_) check_stage(stage);
@@ -71,7 +71,9 @@ public:
         splits_.at(training_.eval_split);  // there is one of that name
     }
 
-    RecordedRun recorded() const { return {recipe_, data_, stages_, recipe_.text("method.name"), recipe_.hash()}; }
+    RecordedRun recorded() const {
+        return {recipe_, data_, stages_, recipe_.text("method.name"), recipe_.hash(), cadence_};
+    }
     const RunData& data() const { return data_; }
     const std::vector<Stage>& stages() const { return stages_; }
     const Runtime& runtime() const { return runtime_; }
@@ -120,7 +122,6 @@ private:
         training_.eval_batch = recipe_.integer("eval.batch");
         training_.eval_split = recipe_.text("eval.split");
         training_.groups = thresholds(recipe_);
-        parse_cadence(recipe_.text("checkpoint.every"), recipe_.at("checkpoint.every"));  // of the recorder
         training_.skips_nonfinite = recipe_.text("train.nonfinite") == "skip";
         training_.divergence_steps = recipe_.integer("train.divergence.for_steps");
         if (recipe_.is_set("train.divergence.loss_above"))
@@ -165,6 +166,7 @@ private:
     Runtime runtime_;
     Splits splits_;
     Training training_;
+    CheckpointCadence cadence_;
     std::map<std::string, StageResult> files_{};  // that stages start from and companions are, by path
 };
 

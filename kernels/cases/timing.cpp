@@ -28,20 +28,16 @@ double quantile(const std::vector<double>& sorted, double q) {
 class Field {
 public:
     Field(Backend& backend, Stream& stream, const Shape& shape, DType dtype)
-        : pool_(stream.pool), view_{nullptr, shape, dtype, stream.device} {
-        block_ = pool_.take(static_cast<std::size_t>(view_.bytes()));
-        view_.data = block_.data;
+        : memory_(stream, static_cast<std::size_t>(shape.count()) * size_of(dtype)),
+          view_{memory_.as<void>(), shape, dtype, stream.device} {
         const std::vector<std::byte> zeros(static_cast<std::size_t>(view_.bytes()));
         backend.upload(stream, view_, zeros.data());
     }
-    ~Field() { pool_.give(block_); }
-    Field(const Field&) = delete;
     operator View() const { return view_; }
 
 private:
-    Pool& pool_;
+    Scratch memory_;
     View view_;
-    Block block_{};
 };
 
 }

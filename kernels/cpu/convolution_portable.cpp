@@ -12,7 +12,7 @@ namespace bkd::kernels::cpu {
 class PrimitiveCache {};
 
 CpuStream::CpuStream(Device d, Pool& p, const CpuThreads& t, std::int64_t&)
-    : Stream(d, p), threads(t.own), library_threads(t.library), multiplies_bf16_(false) {}
+    : Stream(d, p), threads(t.own), onednn_threads(t.onednn), multiplies_bf16_(false) {}
 CpuStream::~CpuStream() = default;
 
 namespace {

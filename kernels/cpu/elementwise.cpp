@@ -236,8 +236,9 @@ void Elementwise::put(Stream&, const Put& args) const {
     const std::int64_t index = *args.index.as<std::int32_t>(), n = args.y.count();
     BKD_CHECK(index >= 0 && index < n, "index {} at 0 is not in 0..{}", index, n - 1);
     const float x = *args.x.as<float>();
-    const bool has_fault = args.fault && *args.fault.as<std::int32_t>() != 0;
-    args.y.as<float>()[index] = has_fault && std::isfinite(x) ? std::numeric_limits<float>::quiet_NaN() : x;
+    std::int32_t none = 0, &fault = args.fault ? *args.fault.as<std::int32_t>() : none;
+    args.y.as<float>()[index] = fault != 0 && std::isfinite(x) ? std::numeric_limits<float>::quiet_NaN() : x;
+    if (!std::isfinite(x)) ++fault;
 }
 
 }

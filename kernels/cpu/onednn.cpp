@@ -16,7 +16,7 @@ bool has_bf16_instructions() {
 CpuStream::CpuStream(Device d, Pool& p, const CpuThreads& t, std::int64_t& primitives_made)
     : Stream(d, p),
       threads(t.own),
-      library_threads(t.library),
+      onednn_threads(t.onednn),
       primitives(std::make_unique<PrimitiveCache>(primitives_made)),
       multiplies_bf16_(has_bf16_instructions()) {}
 

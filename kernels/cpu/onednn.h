@@ -87,7 +87,7 @@ void onednn_call(const CpuStream& stream, const Text& text, const Body& body) {
         Threads(const Threads&) = delete;
         const int before;
     };
-    const Threads threads(stream.library_threads);
+    const Threads threads(stream.onednn_threads);
     try {
         body();
     } catch (const dnnl::error& error) {

@@ -8,8 +8,8 @@ namespace bkd::kernels::cpu {
 class PrimitiveCache;
 
 struct CpuThreads {
-    int own = 1;      // of our kernels, whose bits do not depend on it
-    int library = 1;  // of oneDNN's, whose weight gradients' do
+    int own = 1;     // of our kernels, whose bits do not depend on it
+    int onednn = 1;  // of oneDNN's, whose weight gradients' do
 };
 
 class CpuStream final : public Stream {
@@ -22,8 +22,8 @@ public:
     bool multiplies_bf16() const override { return multiplies_bf16_; }
     void convert(const ConstView& x, const View& y) override;  // elementwise.cpp
 
-    const int threads;          // at least 1
-    const int library_threads;  // of oneDNN's calls
+    const int threads;         // at least 1
+    const int onednn_threads;  // of its calls
     const std::unique_ptr<PrimitiveCache> primitives;
 
 private:

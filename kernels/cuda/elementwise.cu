@@ -20,15 +20,17 @@ void map_one(Stream& stream, const ConstView& x, const Out& y, const F& f) {
     with_storage(x.dtype, [&]<class T>(T) { map(stream, x.count(), y.accumulate, f, elements<T>(y), elements<T>(x)); });
 }
 
-// Formula   y[index] = x, or NaN where x is finite and `fault` is not 0
+// Formula   y[index] = x, or NaN where x is finite and `fault` is not 0; fault += 1 where x is not finite
 // Shapes    x [1], y [n] f32; index, fault [1] i32
 // Mapping   one thread
-// Bytes     x, index and fault read, one element of y written: 16
+// Bytes     x, index and fault read, one element of y written: 16, and 4 for a fault
 __global__ void __launch_bounds__(warp_size) put_kernel(const float* x, const std::int32_t* index, float* y,
-                                                        std::int64_t n, const std::int32_t* fault, StreamState* state) {
+                                                        std::int64_t n, std::int32_t* fault, StreamState* state) {
     if (threadIdx.x != 0 || n == 0) return;
-    const bool is_marked = fault != nullptr && fault[0] != 0 && isfinite(x[0]);
-    y[checked_index(state, Indexed::index, index[0], n, 0)] = is_marked ? nanf("") : x[0];
+    const bool is_finite = isfinite(x[0]);
+    y[checked_index(state, Indexed::index, index[0], n, 0)] =
+        is_finite && fault != nullptr && fault[0] != 0 ? nanf("") : x[0];
+    if (!is_finite && fault != nullptr) ++fault[0];
 }
 
 // Formula   y[n, i] = factor[n or 0] x[n, i] [+ y]         is_bias: y[n, i] = x[n, i] + factor[i]

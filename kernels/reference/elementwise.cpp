@@ -140,8 +140,9 @@ void Elementwise::put(Stream&, const Put& args) const {
     const std::int64_t index = *args.index.as<std::int32_t>(), n = args.y.count();
     BKD_CHECK(index >= 0 && index < n, "index {} at 0 is not in 0..{}", index, n - 1);
     const double x = In(args.x)(0);
-    const bool has_fault = args.fault && *args.fault.as<std::int32_t>() != 0;
-    Result(args.y)(index) = has_fault && std::isfinite(x) ? std::numeric_limits<double>::quiet_NaN() : x;
+    std::int32_t none = 0, &fault = args.fault ? *args.fault.as<std::int32_t>() : none;
+    Result(args.y)(index) = fault != 0 && std::isfinite(x) ? std::numeric_limits<double>::quiet_NaN() : x;
+    if (!std::isfinite(x)) ++fault;
 }
 
 }

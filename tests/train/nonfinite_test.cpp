@@ -71,6 +71,26 @@ TEST_CASE("a gradient that is not finite ends the run before any weight moves, a
     CHECK(without_buffers(seen.at_the_end) == without_buffers(before));
 }
 
+TEST_CASE("a loss that is not finite moves no weight, though its gradients are finite") {
+    Toy toy;
+    toy.training.log_every = 100;  // seen some steps later
+    SketchMethod method;
+    Weights before;
+    method.on_loss = [&](Step& s) {
+        if (is_bad(s) && before.empty()) before = read_weights(s.ctx, s.net().parameters());
+        const Tensor loss = plain_cross_entropy(s);
+        return is_bad(s) ? add(s.ctx, loss, s.ctx.full(loss.shape(), HUGE_VAL)) : loss;
+    };
+    Seen seen;
+    Trainer trainer(toy.training, {Toy::stage("student", 3)}, method, seen);
+    CHECK_THROWS_WITH_AS(trainer.run(), doctest::Contains("loss became inf at stage student, epoch 2, step 3"),
+                         InputError);
+    REQUIRE(seen.fault);
+    CHECK(std::isinf(seen.fault->loss));
+    CHECK_FALSE(before.empty());
+    CHECK(without_buffers(seen.at_the_end) == without_buffers(before));
+}
+
 TEST_CASE("of an image whose numbers overflow the message has its place in the batch and in the training split") {
     Toy toy;
     toy.training.log_every = 100;  // seen some steps later

@@ -114,7 +114,7 @@ TEST_CASE("cRT's frozen trunk runs no backward kernel") {
 
 TEST_CASE("a step of cRT's second stage launches, on the plan, the trunk forwards and the head both ways, no more") {
     // ResNet-8: 7 convolutions with batch norm, 2 shortcuts. gemm and column_sum: the head's product, its weight's and
-    // its bias's gradient; count_nonfinite looks at the gradients, put keeps the loss.
+    // its bias's gradient; count_nonfinite looks at the gradients, put at the loss, which it keeps.
     const std::string forward =
         "conv2d_forward 7, count_nonfinite 1, cross_entropy 1, gemm 2, global_avg_pool_forward 1, "
         "load_images 1, put 1, sgd_step 1, shortcut_a_forward 2";

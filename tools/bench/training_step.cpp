@@ -47,8 +47,8 @@ Tensor TrainingStep::run() {
     tape_.backward(still, loss);
     network_->parameters().complete_gradients(still);
     still.reduction().count_nonfinite({.x = network_->parameters().gradients(), .count = Out(fault_, true)});
-    sgd_->step(still, learning_rate_, fault_);
     still.elementwise().put({.x = runtime_.tensors.alias(loss, {1}), .index = place_, .y = losses_, .fault = fault_});
+    sgd_->step(still, learning_rate_, fault_);
     return loss;
 }
 

@@ -1,6 +1,8 @@
 // The files of a run for other programs and for people: CSV, JUnit, HTML.
 #include "tools/check/case_record.h"
+#include "tools/report/html.h"
 #include "tools/version.h"
+#include "train/run_folder.h"
 
 #include <algorithm>
 #include <chrono>
@@ -10,16 +12,6 @@ namespace bkd {
 namespace {
 
 using kernels::CaseStatus;
-
-// As metrics and logs write times: RFC 3339, UTC.
-std::string now() {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-    std::tm utc{};
-    gmtime_r(&seconds, &utc);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return text;
-}
 
 std::string csv_field(const std::string& text) {
     if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
@@ -32,25 +24,13 @@ std::string csv_number(double x) {
     return std::isnan(x) ? "nan" : std::isinf(x) ? (x > 0 ? "inf" : "-inf") : fmt::format("{}", x);
 }
 
-// For text and double-quoted attributes of XML and HTML. Control characters have no place in either.
-std::string escaped(const std::string& text) {
+// Text of several lines for an element or a double-quoted attribute.
+std::string escaped_lines(const std::string& text) {
     std::string out;
-    for (const char c : text) switch (c) {
-            case '&':
-                out += "&amp;";
-                break;
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '"':
-                out += "&quot;";
-                break;
-            default:
-                out += static_cast<unsigned char>(c) < 32 && c != '\n' ? '?' : c;
-        }
+    for (std::size_t at = 0, end = 0; at <= text.size(); at = end + 1) {
+        end = std::min(text.find('\n', at), text.size());
+        out += (at == 0 ? "" : "\n") + escaped(std::string_view(text).substr(at, end - at));
+    }
     return out;
 }
 
@@ -80,9 +60,10 @@ std::string csv_of(const RunFacts& facts, std::span<const CaseRecord> records) {
     std::string csv = "schema,time,version,commit,build,device,driver,cuda,cudnn,op,case,dtype,dist,seed,status,kind,"
                       "worst_ratio,max_abs,max_rel,ulp,nmse,first_bad_index,got,want,ns_median,ns_iqr,flops,bytes,"
                       "gflops,gbs,roofline,reproducer\n";
-    const std::string head = fmt::format("bkd.check-ops/1,{},{},{},{},{},{},{},{}", now(), program_version(),
-                                         program_commit(), csv_field(build_description()), csv_field(facts.description),
-                                         csv_field(facts.driver), csv_field(facts.cuda), csv_field(facts.cudnn));
+    const std::string head =
+        fmt::format("bkd.check-ops/1,{},{},{},{},{},{},{},{}", time_text(std::chrono::system_clock::now()),
+                    program_version(), program_commit(), csv_field(build_description()), csv_field(facts.description),
+                    csv_field(facts.driver), csv_field(facts.cuda), csv_field(facts.cudnn));
     for (const CaseRecord& record : records) {
         const kernels::CaseResult& r = record.result;
         const bool is_timed = record.median_ns > 0;
@@ -132,9 +113,9 @@ std::string junit_of(const RunFacts& facts, std::span<const CaseRecord> records,
                 const char* type =
                     is_fail ? kernels::name_of(record->result.kind) : kernels::name_of(record->result.status);
                 xml += fmt::format("><failure type=\"{}\" message=\"{}\">{}</failure></testcase>\n", type,
-                                   escaped(record->result.detail), escaped(failure_text(facts, *record)));
+                                   escaped_lines(record->result.detail), escaped_lines(failure_text(facts, *record)));
             } else if (is_left_out(record)) {
-                xml += fmt::format("><skipped message=\"{}\"/></testcase>\n", escaped(record->result.detail));
+                xml += fmt::format("><skipped message=\"{}\"/></testcase>\n", escaped_lines(record->result.detail));
             } else {
                 xml += "/>\n";
             }
@@ -177,7 +158,7 @@ std::string html_of(const RunFacts& facts, std::span<const CaseRecord> records, 
     std::string lines;
     for (const CaseRecord& record : records)
         if (record.is_failure()) lines += failure_text(facts, record);
-    return html + (lines.empty() ? "<p>none</p>\n" : "<pre>" + escaped(lines) + "</pre>\n") + "</body></html>\n";
+    return html + (lines.empty() ? "<p>none</p>\n" : "<pre>" + escaped_lines(lines) + "</pre>\n") + "</body></html>\n";
 }
 
 }

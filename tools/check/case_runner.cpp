@@ -174,14 +174,18 @@ std::string CaseRunner::save_inputs(const CaseJob& job, CaseRecord record) {
     return save_reproducer(options_.save_failures, record, evidence, tested_->description()).string();
 }
 
+RunFacts facts_of(const std::string& mode, const OpsReportOptions& options) {
+    return {.mode = mode,
+            .device = options.device.str(),
+            .against = options.against,
+            .seed = options.seed,
+            .trials = options.trials,
+            .tolerance_scale = options.tolerance_scale};
+}
+
 RunFacts CaseRunner::facts() const {
-    RunFacts facts{.mode = mode_,
-                   .device = options_.device.str(),
-                   .description = tested_->description(),
-                   .against = options_.against,
-                   .seed = options_.seed,
-                   .trials = options_.trials,
-                   .tolerance_scale = options_.tolerance_scale};
+    RunFacts facts = facts_of(mode_, options_);
+    facts.description = tested_->description();
     if (options_.device.kind != DeviceKind::cuda) return facts;
     for (const Fact& fact : machine_facts()) {
         if (fact.name == "cuda driver") facts.driver = fact.value;

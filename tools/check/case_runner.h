@@ -23,6 +23,9 @@ struct CaseJob {
 std::vector<CaseJob> jobs_of(const std::string& mode, const OpsReportOptions& options,
                              const std::vector<kernels::OpCases>& table);
 
+// What the options say of a run; its device is not asked.
+RunFacts facts_of(const std::string& mode, const OpsReportOptions& options);
+
 // The device that `against` names; nothing if it is a folder.
 std::optional<Device> device_against(const std::string& against);
 

@@ -2,6 +2,7 @@
 
 #include "engine/cases/gradient.h"
 #include "kernels/cases/pattern.h"
+#include "tools/check/case_runner.h"
 #include "tools/check/ops_tally.h"
 #include "tools/options.h"
 
@@ -48,12 +49,8 @@ int grad_report(const OpsReportOptions& options, std::FILE* out) {
                           .try_ = "bkd check-ops grad -v"});
     const auto began = std::chrono::steady_clock::now();
     Runtime tested(options.device, options.backend);
-    const RunFacts facts{.mode = "grad",
-                         .device = options.device.str(),
-                         .description = tested.backend->description(),
-                         .against = "reference",
-                         .seed = options.seed,
-                         .trials = options.trials};
+    RunFacts facts = facts_of("grad", options);
+    facts.description = tested.backend->description();
     std::optional<EarlierRun> earlier;
     if (!options.compare.empty()) earlier = EarlierRun::read(options.compare);
     OpsTally tally(options, out);

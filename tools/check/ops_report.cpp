@@ -143,16 +143,9 @@ private:
                      if (i == jobs_.size()) {
                          if (!is_done) return NextJob::fresh_process;
                          const std::vector<std::string> f = Json::parse(outcome.text, "a worker").texts();
-                         facts_ = {.mode = mode_,
-                                   .device = options_.device.str(),
-                                   .description = f.at(0),
-                                   .against = options_.against,
-                                   .driver = f.at(1),
-                                   .cuda = f.at(2),
-                                   .cudnn = f.at(3),
-                                   .seed = options_.seed,
-                                   .trials = options_.trials,
-                                   .tolerance_scale = options_.tolerance_scale};
+                         facts_ = facts_of(mode_, options_);
+                         facts_.description = f.at(0), facts_.driver = f.at(1);
+                         facts_.cuda = f.at(2), facts_.cudnn = f.at(3);
                          return NextJob::go_on;
                      }
                      ++ended;

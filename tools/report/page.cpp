@@ -7,8 +7,6 @@
 namespace bkd {
 namespace {
 
-Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
-
 Json series_json(const Series& series) {
     Json::Object object{{"stage", series.stage->name},
                         {"method", series.stage->method},
@@ -21,13 +19,13 @@ Json series_json(const Series& series) {
     object.emplace_back("epochs", headline->epochs);
     object.emplace_back("top1", m.top1);
     object.emplace_back("balanced", m.balanced);
-    for (const Shot shot : all_shots) object.emplace_back(std::string(name_of(shot)), number_or_null(m.shot(shot)));
+    for (const Shot shot : all_shots) object.emplace_back(std::string(name_of(shot)), Json::or_null(m.shot(shot)));
     if (headline->best)
         object.emplace_back("best", Json::Object{{"epoch", headline->best->epoch},
                                                  {"value", headline->best->value},
                                                  {"chosen_on", series.split()}});
-    object.emplace_back("paper", number_or_null(headline->paper));
-    object.emplace_back("difference", number_or_null(headline->difference));
+    object.emplace_back("paper", Json::or_null(headline->paper));
+    object.emplace_back("difference", Json::or_null(headline->difference));
     Json::Array intervals;
     if (const EvaluationRecord* e = series.evaluation())
         for (std::size_t c = 0; c < e->class_names.size(); ++c) {
