@@ -15,9 +15,9 @@ std::optional<Interval> interval_of(const Series& series, std::size_t label) {
 }
 
 double label_room(const ClassGroup& group) {
-    std::size_t longest = 4;
-    for (const Series* s : group.series) longest = std::max(longest, s->label.size());
-    return 14 + 7.2 * static_cast<double>(std::min<std::size_t>(longest, 18));
+    std::vector<std::string> labels;
+    for (const Series* s : group.series) labels.push_back(s->label);
+    return room_for_names(labels);
 }
 
 std::string by_count(const ClassGroup& group) {

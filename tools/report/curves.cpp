@@ -14,9 +14,9 @@ struct Curve {
 };
 
 double room_for(std::span<const Curve> curves) {
-    std::size_t longest = 4;
-    for (const Curve& curve : curves) longest = std::max(longest, curve.series->label.size());
-    return 14 + 7.2 * static_cast<double>(std::min<std::size_t>(longest, 18));
+    std::vector<std::string> labels;
+    for (const Curve& curve : curves) labels.push_back(curve.series->label);
+    return room_for_names(labels);
 }
 
 std::string plot(const std::string& about, const std::string& title, std::span<const Curve> curves) {

@@ -121,7 +121,7 @@ std::string environment_section(std::span<const ReportedRun> runs, std::span<con
     add("state", of_facts("state"));
     add("begun", of_facts("start"));
     add("ended", of_facts("end"));
-    add("sessions", of_facts("segments"));
+    add("processes, one after another", of_facts("segments"));
     add("stages", stages_of);
     add("data", data_of);
     add("files", [](const RunRecord& run) { return files_of(run.facts.at("data")); });

@@ -24,19 +24,19 @@ std::string class_plot(const ClassGroup& group, const std::string& about, const 
                        std::span<const ClassLine> lines, bool is_log, std::optional<double> level,
                        const std::string& level_says) {
     std::vector<double> all;
-    std::size_t longest = 4;
+    std::vector<std::string> names;
     for (const ClassLine& line : lines) {
         for (const double v : line.values)
             if (!is_log || v > 0) all.push_back(v);
-        longest = std::max(longest, line.name.size());
+        names.push_back(line.name);
     }
-    if (level) all.push_back(*level), longest = std::max(longest, level_says.size());
+    if (level) all.push_back(*level), names.push_back(level_says);
     const Range range = range_of(all);
     const Range y = is_log ? log_range(range) : Range{0, 1.08 * range.high};
     PlotOptions options{
         .about = about,
         .y = {.range = y, .ticks = is_log ? log_ticks_of(y) : ticks_of(y, 5), .title = title, .is_log = is_log},
-        .right = 14 + 7.2 * static_cast<double>(std::min<std::size_t>(longest, 20))};
+        .right = room_for_names(names)};
     options.tilts_x = group.place_ticks(options.x);
     if (options.tilts_x) options.bottom = 84, options.height = 340;
     Plot figure(options);

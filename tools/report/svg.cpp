@@ -28,6 +28,12 @@ double round_step(double raw) {
 
 }
 
+double room_for_names(std::span<const std::string> names) {
+    std::size_t longest = 4;
+    for (const std::string& name : names) longest = std::max(longest, name.size());
+    return 14 + 7.2 * static_cast<double>(std::min<std::size_t>(longest, 20));
+}
+
 std::string shortened(std::string_view text, std::size_t characters) {
     std::size_t at = 0;
     for (std::size_t n = 0; at < text.size(); ++n) {

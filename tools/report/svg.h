@@ -100,6 +100,9 @@ struct HeatMap {
 };
 std::string heat_map(const HeatMap& map);
 
+// What PlotOptions::right must be for the longest of these names behind the ends of lines.
+double room_for_names(std::span<const std::string> names);
+
 // Cut to so many characters, with an ellipsis.
 std::string shortened(std::string_view text, std::size_t characters);
 
