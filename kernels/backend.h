@@ -70,11 +70,12 @@ private:
     kernels::ns::Class name##_{};
 
 struct BackendOptions {
-    int threads = 0;      // 0: as many as the affinity mask and the cgroup allow
-    bool strict = false;  // cpu: the same bits for any number of threads, at the price of one thread for oneDNN
-    bool tf32 = false;    // cuda: convolutions and products of f32 may round their operands to TF32
-    std::string plans{};  // cuda: the table of cuDNN's engines; empty: the one beside the backend, if any
-    bool tunes = false;   // cuda: times engines that the table does not know, and writes it
+    int threads = 0;       // 0: as many as the affinity mask and the cgroup allow
+    bool strict = false;   // cpu: the same bits for any number of threads, at the price of one thread for oneDNN
+    bool winograd = true;  // cpu: convolutions of 3 x 3 taps by F(2 x 2, 3 x 3) (kernels/convolution.h, Precision)
+    bool tf32 = false;     // cuda: convolutions and products of f32 may round their operands to TF32
+    std::string plans{};   // cuda: the table of cuDNN's engines; empty: the one beside the backend, if any
+    bool tunes = false;    // cuda: times engines that the table does not know, and writes it
 };
 
 // InputError E0801 if there is no such device here.

@@ -56,6 +56,7 @@ public:
           runtime_(options.device,
                    {.threads = options.threads,
                     .strict = recipe.text("run.deterministic") == "strict",
+                    .winograd = recipe.boolean("compute.winograd"),
                     .tf32 = recipe.boolean("compute.tf32")},
                    storage(recipe)),
           training_{.runtime = runtime_, .splits = splits_, .make_network = make_network_},

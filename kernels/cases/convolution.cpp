@@ -7,6 +7,7 @@ namespace {
 struct Layer {
     Shape x, w;
     ConvolutionGeometry geometry{};
+    bool in_tiles = false;  // large enough for a CPU's F(2 x 2, 3 x 3)
 
     Shape y() const { return convolution_shape(x, w, geometry); }
     std::string name() const {
@@ -19,6 +20,11 @@ struct Layer {
 Layer square(const Shape& x, const Shape& w, std::int64_t stride = 1, std::int64_t padding = 0,
              std::int64_t groups = 1) {
     return {x, w, {{stride, stride}, {padding, padding}, groups}};
+}
+
+Layer in_tiles(Layer layer) {
+    layer.in_tiles = true;
+    return layer;
 }
 
 std::vector<Layer> small_layers() {
@@ -35,6 +41,9 @@ std::vector<Layer> small_layers() {
             square({2, 8, 8, 16}, {32, 3, 3, 16}, 2, 1),
             square({3, 5, 37, 8}, {24, 3, 3, 8}, 1, 1),   // rows longer than a strip of the device's kernels
             square({5, 6, 9, 16}, {40, 3, 3, 16}, 1, 0),  // images and channels that fill no tile
+            in_tiles(square({2, 15, 17, 16}, {16, 3, 3, 16}, 1, 1)),
+            in_tiles(square({1, 10, 70, 16}, {16, 3, 3, 16})),
+            in_tiles(square({2, 14, 30, 16}, {32, 3, 3, 16}, 1, 2)),
             square({2, 5, 6, 24}, {8, 3, 3, 24}, 1, 2),
             square({2, 7, 7, 3}, {4, 7, 7, 3}),        // one pixel out
             square({1, 3, 3, 2}, {3, 7, 7, 2}, 1, 3),  // filter larger than the image
@@ -66,8 +75,12 @@ struct Inputs {
     // A processor that multiplies bf16 takes channels in pairs: the one that an odd number of them leaves is filled up
     // with 0 times a neighbour, and NaN and infinity reach outputs that do not read them.
     bool f32_only() const { return draw.kind == Draw::Kind::one_special; }
-    Bound bound(std::int64_t terms) const {
-        return is_exact ? exact() : has_one_sign() ? products_of_one_sign(terms) : products(terms);
+    Bound bound(std::int64_t terms, const Layer& layer) const {
+        if (is_exact) return exact();
+        Bound bound = has_one_sign() ? products_of_one_sign(terms) : products(terms);
+        // Tiles round at the size of the largest of some neighbouring pixels.
+        if (layer.in_tiles && draw.kind == Draw::Kind::wide) bound.largest = bound.terms;
+        return bound;
     }
 };
 std::vector<Inputs> inputs() {
@@ -97,7 +110,7 @@ constexpr Wanted wanted[] = {{"_dx", true, false, false}, {"_dw", false, true, f
 Conv2dBackward backward(CaseMemory& m, const Layer& l, const Inputs& from, const Wanted& want) {
     const View x = m.input(l.x, from.draw), w = m.input(l.w, from.draw), dy = m.input(l.y(), from.draw);
     const auto bound = [&](std::int64_t terms) {
-        return from.is_exact && want.add ? products(terms) : from.bound(terms);
+        return from.is_exact && want.add ? products(terms) : from.bound(terms, l);
     };
     Conv2dBackward args{.x = x, .w = w, .dy = dy, .geometry = l.geometry};
     if (want.data) args.dx = m.result(l.x, bound(data_terms(l)), want.add);
@@ -114,7 +127,7 @@ Cases<Conv2dForward> cases(const Conv2dForward*) {
         for (const Inputs& from : inputs())
             for (const bool with_bias : {false, true}) {
                 const Bound bound =
-                    from.is_exact && with_bias ? products(forward_terms(l)) : from.bound(forward_terms(l));
+                    from.is_exact && with_bias ? products(forward_terms(l)) : from.bound(forward_terms(l), l);
                 all.add(l.name() + (with_bias ? "_bias" : ""), from.draw,
                         [=](CaseMemory& m) { return forward(m, l, from.draw, bound, with_bias); })
                     .f32_only = from.f32_only();

@@ -48,10 +48,10 @@ class CpuBackend final : public Backend {
 public:
     explicit CpuBackend(const BackendOptions& options)
         : Backend({DeviceKind::cpu, 0}, DType::f32, host_memory()),
-          threads_{allowed(options), options.strict ? 1 : allowed(options)} {}
+          options_{allowed(options), options.strict ? 1 : allowed(options), options.winograd} {}
 
     std::unique_ptr<Stream> make_stream() override {
-        return std::make_unique<CpuStream>(device, pool(), threads_, primitives_made_);
+        return std::make_unique<CpuStream>(device, pool(), options_, primitives_made_);
     }
     void upload(Stream&, const View& to, const void* host) override {
         if (to.bytes() > 0) std::memcpy(to.data, host, static_cast<std::size_t>(to.bytes()));
@@ -61,8 +61,8 @@ public:
     }
     std::int64_t primitives_made() const override { return primitives_made_; }
     std::string description() const override {
-        return fmt::format("cpu: {}, {}, {} thread{}{}", processor_name(), instruction_set(), threads_.own,
-                           threads_.own == 1 ? "" : "s", library);
+        return fmt::format("cpu: {}, {}, {} thread{}{}", processor_name(), instruction_set(), options_.threads,
+                           options_.threads == 1 ? "" : "s", library);
     }
 
 #define BKD_MEMBER(name, Class, OPS) BKD_BACKEND_FAMILY(cpu, name, Class)
@@ -79,7 +79,7 @@ private:
         return options.threads > 0 ? options.threads : std::min(allowed_threads(), omp_get_max_threads());
     }
 
-    const CpuThreads threads_;
+    const CpuOptions options_;
     std::int64_t primitives_made_ = 0;
 };
 

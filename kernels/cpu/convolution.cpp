@@ -1,4 +1,4 @@
-// Convolutions by oneDNN. Contract: kernels/convolution.h
+// Convolutions by oneDNN, and those of 3 x 3 taps by winograd.h. Contract: kernels/convolution.h
 //
 // Images stay NHWC. Weights are put into the blocks oneDNN prefers before each call, and their gradient back: for the
 // layers of ResNet-32 that costs microseconds, while plain weights would leave oneDNN without a vectorised kernel where
@@ -9,6 +9,7 @@
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/cpu/winograd.h"
 
 #include <cstring>
 
@@ -206,6 +207,8 @@ void Convolution::conv2d_forward(Stream& s, const Conv2dForward& args) const {
     if (args.y.count() == 0) return;
     if (args.x.count() == 0 || args.w.count() == 0) return write_bias(args);
     CpuStream& stream = cpu_stream(s);
+    if (suits_winograd(stream, args.x.shape, args.w.shape, args.geometry, args.x.dtype))
+        return winograd_forward(stream, args);
     const auto text = [&] {
         return fmt::format("conv2d_forward x {} w {} y {}", args.x.shape.str(), args.w.shape.str(), args.y.shape.str());
     };
@@ -243,8 +246,12 @@ void Convolution::conv2d_backward(Stream& s, const Conv2dBackward& args) const {
                            args.dy.shape.str());
     };
     onednn_call(stream, text, [&] {
-        if (args.dx) write_data_gradient(stream, args);
-        if (args.dw) write_weight_gradient(stream, args);
+        const bool suits = suits_winograd(stream, args.x.shape, args.w.shape, args.geometry, args.x.dtype);
+        if (args.dx && suits)
+            winograd_data(stream, args);
+        else if (args.dx)
+            write_data_gradient(stream, args);
+        if (args.dw && !(suits && winograd_weight(stream, args))) write_weight_gradient(stream, args);
     });
 }
 

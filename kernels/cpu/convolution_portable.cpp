@@ -11,8 +11,8 @@ namespace bkd::kernels::cpu {
 // A stream has primitives only with oneDNN.
 class PrimitiveCache {};
 
-CpuStream::CpuStream(Device d, Pool& p, const CpuThreads& t, std::int64_t&)
-    : Stream(d, p), threads(t.own), onednn_threads(t.onednn), multiplies_bf16_(false) {}
+CpuStream::CpuStream(Device d, Pool& p, const CpuOptions& o, std::int64_t&)
+    : Stream(d, p), threads(o.threads), onednn_threads(o.onednn_threads), winograd(false), multiplies_bf16_(false) {}
 CpuStream::~CpuStream() = default;
 
 namespace {

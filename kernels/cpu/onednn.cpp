@@ -13,10 +13,11 @@ bool has_bf16_instructions() {
 
 }
 
-CpuStream::CpuStream(Device d, Pool& p, const CpuThreads& t, std::int64_t& primitives_made)
+CpuStream::CpuStream(Device d, Pool& p, const CpuOptions& o, std::int64_t& primitives_made)
     : Stream(d, p),
-      threads(t.own),
-      onednn_threads(t.onednn),
+      threads(o.threads),
+      onednn_threads(o.onednn_threads),
+      winograd(o.winograd),
       primitives(std::make_unique<PrimitiveCache>(primitives_made)),
       multiplies_bf16_(has_bf16_instructions()) {}
 

@@ -7,15 +7,16 @@ namespace bkd::kernels::cpu {
 
 class PrimitiveCache;
 
-struct CpuThreads {
-    int own = 1;     // of our kernels, whose bits do not depend on it
-    int onednn = 1;  // of oneDNN's, whose weight gradients' do
+struct CpuOptions {
+    int threads = 1;         // of our kernels, whose bits do not depend on it
+    int onednn_threads = 1;  // of oneDNN's, whose weight gradients' do
+    bool winograd = true;
 };
 
 class CpuStream final : public Stream {
 public:
     // `primitives_made` outlives the stream and counts what its cache makes.
-    CpuStream(Device device, Pool& pool, const CpuThreads& threads, std::int64_t& primitives_made);
+    CpuStream(Device device, Pool& pool, const CpuOptions& options, std::int64_t& primitives_made);
     ~CpuStream() override;
     void synchronize() override {}
     DType widens_to() const override { return DType::f32; }
@@ -24,6 +25,7 @@ public:
 
     const int threads;         // at least 1
     const int onednn_threads;  // of its calls
+    const bool winograd;
     const std::unique_ptr<PrimitiveCache> primitives;
 
 private:

@@ -35,7 +35,7 @@ TEST_CASE("the table has every key of a recipe, once") {
         "ride.kd_on ride.kd_reduce ride.teacher_logits ride.diversity_factor ride.diversity_reweight "
         "stages.<name>.epochs stages.<name>.init_from stages.<name>.freeze eval.every eval.groups eval.split "
         "eval.batch "
-        "compute.dtype compute.tf32 dist.sync_bn dist.virtual_shards dist.timeout "
+        "compute.dtype compute.winograd compute.tf32 dist.sync_bn dist.virtual_shards dist.timeout "
         "checkpoint.every checkpoint.keep_last checkpoint.keep_every checkpoint.self_contained log.every "
         "log.tensorboard");
     std::vector<std::string> names;
