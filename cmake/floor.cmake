@@ -1,20 +1,22 @@
-# What every target of this project compiles with, and `bkd_floor`, which makes one floor of the house.
+# What every target of this project compiles with (a project that finds an installed one takes over the standard, the headers'
+# folder and what they include, no warnings), and `bkd_floor`, which makes one floor of the house.
 
 add_library(bkd_flags INTERFACE)
 # g++ 12 sees overlaps and overflows in "literal" + std::string that are not there (GCC bugs 105651, 105329): three warnings
 # are off, and the asan preset looks for the real ones.
-target_compile_options(bkd_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
+target_compile_options(bkd_flags INTERFACE $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:
     -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wundef
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow>
-    $<$<BOOL:${BKD_WERROR}>:-Werror>>)
-target_include_directories(bkd_flags INTERFACE ${CMAKE_SOURCE_DIR})
+    $<$<BOOL:${BKD_WERROR}>:-Werror>>>)
+target_compile_features(bkd_flags INTERFACE cxx_std_20)
+target_include_directories(bkd_flags INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<INSTALL_INTERFACE:include/bkd>)
 # The baseline is x86-64-v2 (every 64-bit machine since 2009); hot loops carry clones for newer ones (kernels/cpu/simd.h).
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-    target_compile_options(bkd_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-march=x86-64-v2>)
+    target_compile_options(bkd_flags INTERFACE $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-march=x86-64-v2>>)
 endif()
 if(BKD_SANITIZE)
-    target_compile_options(bkd_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
-        -fsanitize=${BKD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all>)
+    target_compile_options(bkd_flags INTERFACE $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:
+        -fsanitize=${BKD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all>>)
     target_link_options(bkd_flags INTERFACE -fsanitize=${BKD_SANITIZE})
     # The resolvers of cloned functions run before the sanitizers are ready.
     target_compile_definitions(bkd_flags INTERFACE BKD_NO_CLONES)

@@ -27,6 +27,10 @@ ImageSet empty_cifar(std::string_view name, Split split, const CifarFormat& form
 void append_cifar_records(std::span<const std::byte> records, const CifarFormat& format, const std::string& path,
                           ImageSet& set);
 
+// The planes of a packed cifar10_lt100 (packed_cifar.cpp), packed_cifar10_lt100_bytes of them, as records of CIFAR-10.
+constexpr std::uint64_t packed_cifar10_lt100_bytes = 12'406 * 3'073;
+std::vector<std::byte> unpack_cifar10_lt100(std::vector<std::byte> planes);
+
 // Every class of an official set has the same count: E0430 otherwise, as labels were changed. `path` is of the last
 // file.
 void check_class_counts(const ImageSet& set, std::span<const std::int64_t> expected, const std::string& path);

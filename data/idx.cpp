@@ -61,8 +61,11 @@ std::uint64_t checked_count(const Shape& shape, const std::string& path) {
 // A file whose header has been read: what it promises is looked at before the rest is read.
 class IdxReader {
 public:
-    IdxReader(Unpacker file, std::string path) : file_(std::move(file)), path_(std::move(path)) {
-        magic_ = read_header_part(file_, 4, path_);
+    IdxReader(Unpacker file, std::string path) : IdxReader(std::move(file), std::move(path), {}) {}
+    // `begun`: the first four bytes, if they were read before.
+    IdxReader(Unpacker file, std::string path, std::vector<std::byte> begun)
+        : file_(std::move(file)), path_(std::move(path)), magic_(std::move(begun)) {
+        if (magic_.empty()) magic_ = read_header_part(file_, 4, path_);
         const int rank = checked_rank(magic_, path_);
         extents_ = read_header_part(file_, 4 * static_cast<std::size_t>(rank), path_);
         ByteReader reader(extents_, path_, 4);
@@ -102,6 +105,22 @@ void append_labels(const IdxReader& file, std::span<const std::byte> labels, Ima
     }
 }
 
+void check_images(const IdxReader& file) {
+    const Shape& shape = file.shape();
+    if ((shape.rank() == 3 || shape.rank() == 4) && file.count() > 0) return;
+    throw InputError({.id = 408,
+                      .what = fmt::format("IDX array {} holds no images", shape.str()),
+                      .at = file.path(),
+                      .why = "images are [n, height, width] or [n, height, width, channels]"});
+}
+
+void fill_images(const Shape& shape, std::span<const std::byte> elements, ImageSet& set) {
+    set.height = shape[1], set.width = shape[2];
+    set.channels = shape.rank() == 4 ? shape[3] : 1;
+    set.images.resize(elements.size());
+    std::ranges::transform(elements, set.images.begin(), std::to_integer<std::uint8_t>);
+}
+
 IdxArray array_of(IdxReader reader) {
     IdxArray array{.shape = reader.shape(), .elements = reader.elements()};
     array.fact = reader.fact(array.elements);
@@ -117,11 +136,7 @@ IdxArray read_idx(Unpacker file, const std::string& shown) { return array_of({st
 void read_idx_set(const std::filesystem::path& images, const std::filesystem::path& labels, ImageSet& set) {
     IdxReader pixels(images), classes(labels);
     const Shape& shape = pixels.shape();
-    if ((shape.rank() != 3 && shape.rank() != 4) || pixels.count() == 0)
-        throw InputError({.id = 408,
-                          .what = fmt::format("IDX array {} holds no images", shape.str()),
-                          .at = pixels.path(),
-                          .why = "images are [n, height, width] or [n, height, width, channels]"});
+    check_images(pixels);
     if (classes.shape().rank() != 1)
         throw InputError({.id = 408,
                           .what = fmt::format("IDX array {} holds no labels", classes.shape().str()),
@@ -135,11 +150,14 @@ void read_idx_set(const std::filesystem::path& images, const std::filesystem::pa
     const std::vector<std::byte> label_bytes = classes.elements();
     append_labels(classes, label_bytes, set);
     const std::vector<std::byte> bytes = pixels.elements();
-    set.height = shape[1], set.width = shape[2];
-    set.channels = shape.rank() == 4 ? shape[3] : 1;
-    set.images.resize(bytes.size());
-    std::ranges::transform(bytes, set.images.begin(), std::to_integer<std::uint8_t>);
+    fill_images(shape, bytes, set);
     set.files = {pixels.fact(bytes), classes.fact(label_bytes)};
+}
+
+void read_idx_images(Unpacker file, const std::string& shown, std::vector<std::byte> begun, ImageSet& set) {
+    IdxReader reader(std::move(file), shown, std::move(begun));
+    check_images(reader);
+    fill_images(reader.shape(), reader.elements(), set);
 }
 
 void read_idx_folder(const std::filesystem::path& root, std::string_view folder, const std::string& advice,

@@ -26,6 +26,10 @@ IdxArray read_idx(Unpacker file, const std::string& shown);
 // for a label out of range with its number. The set's shape, labels, images and files are filled in.
 void read_idx_set(const std::filesystem::path& images, const std::filesystem::path& labels, ImageSet& set);
 
+// Images [n, h, w] or [n, h, w, c] alone, at least one, of a file that is open; `begun` are its first four bytes, which
+// were read. Nothing is hashed. The set's shape and images are filled in. E0408 for other ranks or no samples.
+void read_idx_images(Unpacker file, const std::string& shown, std::vector<std::byte> begun, ImageSet& set);
+
 // The split `set.split` of a set in MNIST's four files ("train-images-idx3-ubyte" ..., plain, .gz or .xz), found as
 // locate_file does in root/folder and root.
 void read_idx_folder(const std::filesystem::path& root, std::string_view folder, const std::string& advice,

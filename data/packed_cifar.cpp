@@ -37,8 +37,10 @@ void undo_prediction(std::span<std::byte> image) {
     }
 }
 
-// The official records, 3,073 bytes each.
-std::vector<std::byte> records_of(std::vector<std::byte> packed) {
+}
+
+std::vector<std::byte> unpack_cifar10_lt100(std::vector<std::byte> packed) {
+    BKD_CHECK(packed.size() == packed_cifar10_lt100_bytes, "{} bytes", packed.size());
     const std::span<std::byte> planes = std::span(packed).subspan(samples);
     for (std::size_t i = 0; i < 3 * samples; ++i) undo_prediction(planes.subspan(i * plane, plane));
     const std::span<std::byte> green = planes.first(samples * plane),
@@ -57,8 +59,6 @@ std::vector<std::byte> records_of(std::vector<std::byte> packed) {
     return records;
 }
 
-}
-
 ImageSet describe_cifar10_lt100() { return empty_cifar("cifar10_lt100", Split::train, cifar10_format()); }
 
 ImageSet open_cifar10_lt100(const std::filesystem::path& root, Split split) {
@@ -70,10 +70,10 @@ ImageSet open_cifar10_lt100(const std::filesystem::path& root, Split split) {
         locate_file(root, "cifar10-lt100", names, "data.root = the folder that holds cifar10-lt100-train.res.xz");
     const std::string shown = printable(path.string());
     Unpacker file = open_data_file(path);
-    std::vector<std::byte> packed = read_exactly(file, shown, samples * 3073);
+    std::vector<std::byte> packed = read_exactly(file, shown, packed_cifar10_lt100_bytes);
     const std::span<const std::byte> whole = packed;
     set.files.push_back(fact_of(file, shown, {&whole, 1}));
-    append_cifar_records(records_of(std::move(packed)), format, shown, set);
+    append_cifar_records(unpack_cifar10_lt100(std::move(packed)), format, shown, set);
     check_class_counts(set, counts, shown);
     return set;
 }

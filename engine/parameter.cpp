@@ -47,21 +47,31 @@ Parameter& Parameters::add(Parameter parameter) {
     return all_.emplace_back(std::move(parameter));
 }
 
-void Parameters::materialise(const Context& ctx, std::uint64_t seed, std::string_view scope) {
+void Parameters::allocate(const Context& ctx) {
     std::int64_t size = 0;
     for (const Parameter& p : all_) size += p.is_buffer ? 0 : padded(p.shape.count());
     values_ = ctx.full({size}, 0);
-    gradients_ = ctx.full({size}, 0);
     if (ctx.storage() == DType::bf16) copies_ = ctx.empty({size}, DType::bf16);
     std::int64_t first = 0;
     TensorStore& store = ctx.runtime().tensors;
     for (Parameter& p : all_) {
-        p.value = p.is_buffer ? ctx.empty(p.shape) : store.slice(values_, first, p.shape);
-        if (!p.is_buffer) { p.value.node()->gradient_home = store.slice(gradients_, first, p.shape).view(); }
+        p.value = p.is_buffer ? ctx.full(p.shape, 0) : store.slice(values_, first, p.shape);
+        if (p.is_buffer) continue;
+        if (copies_) p.value.node()->bf16_copy = store.slice(copies_, first, p.shape).view();
+        first += padded(p.shape.count());
+    }
+    refresh_copies(ctx);
+}
+
+void Parameters::materialise(const Context& ctx, std::uint64_t seed, std::string_view scope) {
+    allocate(ctx);
+    gradients_ = ctx.full(values_.shape(), 0);
+    std::int64_t first = 0;
+    for (Parameter& p : all_) {
         const PhiloxKey key = philox_key(seed, fmt::format("{}/init/{}", scope, p.name));
         ctx.assign(p.value, std::span<const double>(initial_numbers(p, key)));
         if (p.is_buffer) continue;
-        if (copies_) p.value.node()->bf16_copy = store.slice(copies_, first, p.shape).view();
+        p.value.node()->gradient_home = ctx.runtime().tensors.slice(gradients_, first, p.shape).view();
         first += padded(p.shape.count());
     }
     refresh_copies(ctx);

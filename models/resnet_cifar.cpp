@@ -10,8 +10,7 @@
 //   The shortcut is the identity, or option A: every second pixel, zero channels before and after; it has no
 //   parameters.
 // Weights start as N(0, 2 / fan_in), the classifier's too.
-#include "engine/layers/batch_norm.h"
-#include "engine/layers/conv.h"
+#include "engine/layers/conv_norm.h"
 #include "engine/layers/linear.h"
 #include "engine/ops/pooling.h"
 #include "models/network.h"
@@ -26,33 +25,29 @@ namespace {
 class BasicBlock {
 public:
     BasicBlock(Parameters& p, const std::string& name, std::int64_t in, std::int64_t out, std::int64_t stride)
-        : conv1_(p, name + ".conv1", {.in = in, .out = out, .stride = stride, .padding = 1}),
-          bn1_(p, name + ".bn1", out),
-          conv2_(p, name + ".conv2", {.in = out, .out = out, .padding = 1}),
-          bn2_(p, name + ".bn2", out),
+        : first_(p, name + ".conv1", name + ".bn1", {.in = in, .out = out, .stride = stride, .padding = 1}),
+          second_(p, name + ".conv2", name + ".bn2", {.in = out, .out = out, .padding = 1}),
           out_(out),
           stride_(stride) {}
 
     Tensor operator()(Context& ctx, const Tensor& x) const {
         const Tensor shortcut = stride_ == 1 && x.dim(3) == out_ ? x : shortcut_a(ctx, x, stride_, out_);
-        const Tensor inner = bn1_(ctx, conv1_(ctx, x), /*relu=*/true);
-        return bn2_(ctx, conv2_(ctx, inner), /*relu=*/true, shortcut);
+        return second_(ctx, first_(ctx, x), shortcut);
+    }
+    void fold(const Context& ctx) {
+        first_.fold(ctx);
+        second_.fold(ctx);
     }
 
 private:
-    Conv conv1_;
-    BatchNorm bn1_;
-    Conv conv2_;
-    BatchNorm bn2_;
+    ConvNorm first_, second_;
     std::int64_t out_, stride_;
 };
 
 class ResNetCifar final : public Network {
 public:
     ResNetCifar(const NetworkOptions& o, std::int64_t depth)
-        : Network(o),
-          conv1_(parameters_, "conv1", {.in = o.channels, .out = o.width, .padding = 1}),
-          bn1_(parameters_, "bn1", o.width) {
+        : Network(o), stem_(parameters_, "conv1", "bn1", {.in = o.channels, .out = o.width, .padding = 1}) {
         const std::int64_t blocks = (depth - 2) / 6;
         std::int64_t in = o.width;
         for (const std::int64_t stage : {1, 2, 3}) {
@@ -69,7 +64,7 @@ public:
     }
 
     Tensor features(Context& ctx, const Tensor& images, int) const override {
-        Tensor x = bn1_(ctx, conv1_(ctx, images), /*relu=*/true);
+        Tensor x = stem_(ctx, images);
         for (const BasicBlock& block : blocks_) x = block(ctx, x);
         return global_avg_pool(ctx, x);
     }
@@ -79,10 +74,13 @@ public:
     }
     std::int64_t feature_width() const override { return options().width * 4; }
     Shape input_shape(std::int64_t batch) const override { return {batch, 0, 0, options().channels}; }
+    void fold(const Context& ctx) override {
+        stem_.fold(ctx);
+        for (BasicBlock& block : blocks_) block.fold(ctx);
+    }
 
 private:
-    Conv conv1_;
-    BatchNorm bn1_;
+    ConvNorm stem_;
     std::vector<BasicBlock> blocks_;
     std::optional<Linear> linear_;
     std::optional<CosineLinear> cosine_;

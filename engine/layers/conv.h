@@ -15,6 +15,9 @@ public:
     Conv(Parameters& parameters, const std::string& name, const ConvOptions& options);
     Tensor operator()(Context& ctx, const Tensor& x) const;  // [n, h, w, in] -> [n, p, q, out]
 
+    const Tensor& weight() const { return weight_.value; }  // [out, kernel, kernel, in / groups]
+    const kernels::ConvolutionGeometry& geometry() const { return geometry_; }
+
 private:
     Parameter& weight_;
     kernels::ConvolutionGeometry geometry_;

@@ -19,6 +19,18 @@ Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& bias
     return y;
 }
 
+// y = max(b + sum x w + residual, 0)
+Tensor conv2d_relu(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& bias,
+                   const kernels::ConvolutionGeometry& geometry, const Tensor& residual) {
+    BKD_CHECK(ctx.tape() == nullptr, "conv2d_relu has no gradient");
+    const Tensor y = conv2d(ctx, x, w, bias, geometry);
+    if (residual)
+        ctx.activation().add_relu_forward({.a = y, .b = residual, .y = y});
+    else
+        ctx.activation().relu_forward({.x = y, .y = y});
+    return y;
+}
+
 // conv2d of width 1: [b, l, d] is the image [b, l, 1, d]
 Tensor text_conv(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& bias, std::int64_t padding) {
     const Tensor image = reshape(ctx, x, {x.dim(0), x.dim(1), 1, x.dim(2)});

@@ -3,12 +3,14 @@
 #include "data/dataset.h"
 #include "tests/golden/shared_folder.h"
 #include "train/evaluate_model.h"
+#include "train/predictor.h"
 #include "train/stage_rules.h"
 #include "train/weights.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <numeric>
@@ -107,6 +109,20 @@ TEST_CASE("public CIFAR-10 weights give PyTorch's logits of 32 images to 1e-3 an
         MESSAGE(model.network, ": largest difference of the logits ", largest);
         CHECK(largest < 1e-3);
         check_predictions(logits, stored_predictions(model));
+
+        // The inference form: the same classes, and probabilities within 1e-5.
+        network->fold(ctx);
+        const std::vector<float> folded = evaluate(ctx, predict, split, select(split), {.keeps_logits = true}).logits;
+        check_predictions(folded, stored_predictions(model));
+        double worst = 0;
+        for (std::size_t i = 0; i < folded.size(); i += 10) {
+            std::array<float, 10> p{}, q{};
+            probabilities(std::span(logits).subspan(i, 10), p);
+            probabilities(std::span(folded).subspan(i, 10), q);
+            for (std::size_t c = 0; c < 10; ++c) worst = std::max(worst, static_cast<double>(std::abs(p[c] - q[c])));
+        }
+        MESSAGE(model.network, ": largest difference of a probability with batch norm folded ", worst);
+        CHECK(worst < 1e-5);
     }
 }
 

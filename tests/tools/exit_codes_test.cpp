@@ -77,6 +77,7 @@ TEST_CASE("exit codes 0 and 1: each verb does what it was asked, or a check says
     check_rows(desk, {
                          {0, "train --resume run", "nothing to do"},
                          {0, std::string("eval ") + model, ""},
+                         {0, "predict run/models/train.last.safetensors t10k-images-idx3-ubyte", ""},
                          {0, "data ls", ""},
                          {0, "data stats fashion_mnist --root .", ""},
                          {0, "inspect ce.toml", ""},
@@ -88,6 +89,7 @@ TEST_CASE("exit codes 0 and 1: each verb does what it was asked, or a check says
                          {0, "help optim.lr", ""},
                          {0, "version", ""},
                          {1, std::string("eval ") + model + "--expect 'top1>=100.5'", ""},
+                         {1, "predict run/models/train.last.safetensors none --on-error skip", "skipped: error[E0501]"},
                          {1, "check-ops golden wrong.safetensors --device cpu", ""},
                      });
 }
@@ -98,6 +100,7 @@ TEST_CASE("exit codes 2 and 3: usage, and what recipes and names say") {
                          {2, "train", "E0206"},
                          {2, "train ce.toml --seed x", "E0203"},
                          {2, "eval", "E0206"},
+                         {2, "predict run/models/train.last.safetensors", "E0206"},
                          {2, "data dance", "E0203"},
                          {2, "inspect", "E0206"},
                          {2, "convert a", "E0206"},
@@ -109,6 +112,7 @@ TEST_CASE("exit codes 2 and 3: usage, and what recipes and names say") {
                          {2, "dance", "E0201"},
                          {3, "train bad.toml", "E0302"},
                          {3, "eval nameless.safetensors --data fashion_mnist --data-root .", "E0304"},
+                         {3, "predict nameless.safetensors t10k-images-idx3-ubyte", "E0304"},
                          {3, "data stats nothing", "E0304"},
                          {3, "inspect bad.toml", "E0302"},
                          {3, "convert nameless.safetensors out", "E0304"},
@@ -122,6 +126,8 @@ TEST_CASE("exit codes 4, 5 and 6: content, files that cannot be read, and places
     check_rows(desk, {
                          {4, "train ce.toml data.root=wrong --name b", "E0430"},
                          {4, "eval bad.safetensors --data fashion_mnist", "E0402"},
+                         {4, "predict bad.safetensors t10k-images-idx3-ubyte", "E0402"},
+                         {4, "predict " + good + " wrong/t10k-images-idx3-ubyte", "E0434"},
                          {4, "data stats fashion_mnist --root wrong", "E0430"},
                          {4, "inspect bad.safetensors", "E0402"},
                          {4, "convert bad.safetensors out --network resnet8", "E0402"},
@@ -129,18 +135,21 @@ TEST_CASE("exit codes 4, 5 and 6: content, files that cannot be read, and places
                          {5, "train none.toml", "E0501"},
                          {5, "train ce.toml data.root=none --name b", "E0501"},
                          {5, "eval none.safetensors", "E0501"},
+                         {5, "predict none.safetensors x", "E0501"},
+                         {5, "predict " + good + " none", "E0501"},
                          {5, "data stats fashion_mnist --root none", "E0501"},
                          {5, "inspect none.safetensors", "E0501"},
                          {5, "convert none.safetensors out --network resnet8", "E0501"},
                          {5, "check-ops golden none.safetensors", "E0501"},
                          {6, "train ce.toml --run-dir /proc/none", "E0601"},
                          {6, std::string("eval ") + model + "--logits none/out", "E0601"},
+                         {6, "predict " + good + " t10k-images-idx3-ubyte --out none/out", "E0601"},
                          {6, "convert " + good + " none/out", "E0601"},
                      });
     // A full disk under standard output: every verb that prints a result.
     for (const std::string& words :
-         {std::string("eval ") + model, std::string("data ls"), "inspect " + good,
-          "convert " + good + " full.safetensors", std::string("check-ops list"),
+         {std::string("eval ") + model, "predict " + good + " t10k-images-idx3-ubyte", std::string("data ls"),
+          "inspect " + good, "convert " + good + " full.safetensors", std::string("check-ops list"),
           std::string("bench --network resnet8 --batch 2 --steps 1 --size 8"), std::string("doctor"),
           std::string("help keys"), std::string("version"), std::string("train --help")}) {
         CAPTURE(words);
@@ -155,6 +164,7 @@ TEST_CASE("exit codes 7 to 10: memory, device, numbers and the state of runs") {
     check_rows(desk, {
                          {8, "train ce.toml --device cuda:99 --name b", "cuda:99"},
                          {8, std::string("eval ") + model + "--device cuda:99", "cuda:99"},
+                         {8, "predict run/models/train.last.safetensors x --device cuda:99", "cuda:99"},
                          {8, "check-ops --device cuda:99", "cuda:99"},
                          {8, "bench --device cuda:99", "cuda:99"},
                          {9, "train ce.toml optim.lr=100 schedule.warmup_epochs=0 train.epochs=30 --name b", "E0901"},
@@ -163,6 +173,7 @@ TEST_CASE("exit codes 7 to 10: memory, device, numbers and the state of runs") {
                          {10, "train newer.toml", "E1006"},
                          {10, "inspect newer.toml", "E1006"},
                          {10, "eval newer.safetensors --data fashion_mnist --data-root .", "E1006"},
+                         {10, "predict newer.safetensors x --network resnet8", "E1006"},
                          {10, "convert newer.safetensors out --network resnet8", "E1006"},
                      });
 #ifndef BKD_NO_CLONES  // a build with sanitizers, whose shadow is larger than any such limit

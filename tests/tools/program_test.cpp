@@ -36,8 +36,8 @@ TEST_CASE("help goes to standard output, is at most 100 columns wide and names e
     const std::string folder = toy.path().string();
     for (const std::string words :
          {"", "--help", "train --help", "eval --help", "data --help", "convert --help", "inspect --help",
-          "check-ops --help", "bench --help", "report --help", "doctor --help", "help", "help help", "help train",
-          "help optim.lr", "help recipes", "version"}) {
+          "predict --help", "check-ops --help", "bench --help", "report --help", "doctor --help", "help", "help help",
+          "help train", "help optim.lr", "help recipes", "version"}) {
         CAPTURE(words);
         const Said said = run_program(folder, words);
         CHECK(said.code == 0);
@@ -45,7 +45,8 @@ TEST_CASE("help goes to standard output, is at most 100 columns wide and names e
         std::istringstream lines(said.out);
         for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 130);
     }
-    for (const char* verb : {"train", "eval", "data", "convert", "inspect", "check-ops", "bench", "report", "doctor"})
+    for (const char* verb :
+         {"train", "eval", "predict", "data", "convert", "inspect", "check-ops", "bench", "report", "doctor"})
         CHECK(contains(run_program(folder, "").out, verb));
 }
 

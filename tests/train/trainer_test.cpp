@@ -1,7 +1,7 @@
 // The trainer: what a step costs, what it does with numbers that are not finite, and that it knows no method by name.
-#include "tests/allocations.h"
 #include "tests/train/sketch_network.h"
 #include "tests/train/toy_run.h"
+#include "tests/train/without_primitives.h"
 #include "train/losses.h"
 
 #include <doctest/doctest.h>
@@ -26,21 +26,6 @@ struct FullStep : SketchMethod {
             s.note("ce", l.ce);
             return l.loss;
         };
-    }
-};
-
-// Convolutions and products are the library's own, and so is what it allocates while it runs one.
-struct WithoutPrimitives : LaunchObserver {
-    std::int64_t inside = 0, at_start = 0;
-    static bool is_primitive(const Launch& launch) {
-        const std::string_view op = launch.op;
-        return op.find("conv") != std::string_view::npos || op == "gemm";
-    }
-    void before(const Launch& launch) override {
-        if (is_primitive(launch)) at_start = watched_allocations();
-    }
-    void after(const Launch& launch) override {
-        if (is_primitive(launch)) inside += watched_allocations() - at_start;
     }
 };
 
