@@ -115,7 +115,7 @@ TEST_CASE("every shipped recipe loads without a warning, and its first line name
             CHECK(recipe.text("method.name") == cell.substr(bar + 1));
             CHECK(recipe.text("model.name") == "resnet32");
         }
-    CHECK(recipes.size() == 114);
+    CHECK(recipes.size() == 117);
     for (const InstalledRecipe& installed : recipes) {
         CAPTURE(installed.name);
         const Recipe recipe = load_recipe(installed.name, {}, {.folders = shipped});
