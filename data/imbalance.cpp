@@ -36,6 +36,7 @@ std::string_view name_of(Imbalance kind) {
     return names[static_cast<std::size_t>(kind)];
 }
 
+// paper: section 5.1
 std::vector<std::int64_t> imbalanced_counts(Imbalance kind, double ratio, std::int64_t largest, std::int64_t classes) {
     BKD_CHECK(largest >= 1 && classes >= 1, "{} samples in the largest of {} classes", largest, classes);
     std::vector<std::int64_t> counts(static_cast<std::size_t>(classes), largest);

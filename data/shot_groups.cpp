@@ -24,6 +24,7 @@ std::optional<double> ShotGroups::mean(Shot shot, std::span<const double> values
     return sum / static_cast<double>(of(shot).size());
 }
 
+// paper: section 5.4
 ShotGroups shot_groups(std::span<const std::int64_t> training_counts, const ShotThresholds& thresholds) {
     if (thresholds.few < 0 || thresholds.few > thresholds.many + 1)
         throw InputError({.id = 304,

@@ -66,6 +66,7 @@ void Tape::backward(Context& back, const Tensor& y, const Tensor& dy) {
         const Tensor upstream = std::exchange(last.y.node()->gradient, Tensor{});
         last.y = {};
         if (!upstream) continue;
+        back.runtime().stream->enter("backward", last.op);
         try {
             last.run(last.rule, back, upstream, gradients);
         } catch (const LogicError& error) {

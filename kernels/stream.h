@@ -22,6 +22,8 @@ public:
     virtual ~LaunchObserver() = default;
     virtual void before(const Launch&) {}
     virtual void after(const Launch&) {}
+    // What the launches that follow are part of ("forward", "backward", "update"), and of which op's gradient.
+    virtual void enters(const char* /*part*/, const char* /*gradient_of*/) {}
 };
 
 // Work that was recorded instead of run, with the memory it uses; replay() queues all of it in one call.
@@ -60,6 +62,9 @@ public:
     const Device device;
     Pool& pool;
     LaunchObserver* observer = nullptr;
+    void enter(const char* part, const char* gradient_of = nullptr) const {
+        if (observer != nullptr) observer->enters(part, gradient_of);
+    }
     const char* last_op = "no op";  // issued so far, for messages
 };
 

@@ -7,6 +7,7 @@
 namespace bkd {
 namespace {
 
+// paper: Eq. 2, Fig. 6
 double raw_weight(std::int64_t count, const ClassWeightOptions& options) {
     const auto n = static_cast<double>(count);
     if (options.kind == WeightKind::effective_number) return (1.0 - options.beta) / (1.0 - std::pow(options.beta, n));

@@ -2,7 +2,7 @@
 // Class weights omega from the training counts n of the classes: computed and normalised in f64, then rounded once to
 // f32.
 //
-//   effective_number   (1 - beta) / (1 - beta^n)      paper: Eq. 2; Cui et al. 2019
+//   effective_number   (1 - beta) / (1 - beta^n)      Cui et al. 2019; paper: Eq. 2
 //   inverse_frequency  1 / n                          paper: Fig. 6
 //   uniform            1
 // Normalised: none; sum_c: omega C / sum omega, mean 1; max1: omega / max omega.

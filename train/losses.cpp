@@ -53,6 +53,7 @@ void DeferredWeights::write(StageContext& stage) const {
     stage.write_state(state().name, weights);
 }
 
+// paper: Algorithm 1, lines 4, 6
 std::vector<Stage> teacher_then(Stage student, const MethodOptions& options) {
     const Recipe& recipe = options.recipe;
     if (!options.as_stage.empty())

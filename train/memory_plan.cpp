@@ -42,7 +42,8 @@ InputError::Parts refusal(const PlannedTraining& planned, const StageMemory& mos
 
 }
 
-std::vector<StageMemory> plan_memory(const PlannedTraining& planned, std::int64_t batch) {
+void plan_stages(const PlannedTraining& planned, std::int64_t batch,
+                 const std::function<void(StageRun&, Runtime&)>& make_step) {
     const Training& real = planned.training;
     Runtime runtime({DeviceKind::plan, 0}, {}, real.runtime.storage);
     const Context ctx(runtime);
@@ -62,17 +63,24 @@ std::vector<StageMemory> plan_memory(const PlannedTraining& planned, std::int64_
         return found != results.end() ? found->second : planned.read_file(from);
     };
     const std::optional<std::int64_t> usual = planned.stages.front().batch_size;
-    std::vector<StageMemory> all;
     for (Stage stage : planned.stages) {
         if (batch > 0 && stage.batch_size == usual) stage.batch_size = batch;
         const std::unique_ptr<Method> method = planned.make_method(stage);
         StageRun run(training, stage, *method, find);
         run.begin();
         run.begin_epoch();
-        run.step();
-        all.push_back({stage.name, stage.batch_size.value_or(128), runtime.backend->pool().statistics().peak_bytes});
+        make_step(run, runtime);
         results.insert_or_assign(stage.name, run.result());
     }
+}
+
+std::vector<StageMemory> plan_memory(const PlannedTraining& planned, std::int64_t batch) {
+    std::vector<StageMemory> all;
+    plan_stages(planned, batch, [&](StageRun& run, Runtime& runtime) {
+        run.step();
+        all.push_back(
+            {run.stage().name, run.stage().batch_size.value_or(128), runtime.backend->pool().statistics().peak_bytes});
+    });
     return all;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 // The presets: what `preset = "paper"` and `preset = "code"` stand for, as plain values of plain keys.
 //
-// paper: the paper's text decides; where it is silent its authors' code; then the code that one stands on; then we.
-// code:  what the public code does. A row may hold for some data sets or methods only. Explicit values replace it.
+// "paper"  the paper's text decides; where it is silent its authors' code; then the code that one stands on; then we.
+// "code"   what the public code does. A row may hold for some data sets or methods only. Explicit values replace it.
 #include <span>
 #include <string_view>
 #include <vector>

@@ -1,7 +1,6 @@
 #include "train/run_data.h"
 
 #include "data/dataset.h"
-#include "data/imbalance.h"
 #include "train/recipe_check.h"
 
 #include <algorithm>
@@ -11,10 +10,9 @@ namespace bkd {
 namespace {
 
 // What is said of the folder is said with the place that named it.
-ImageSet open_split(const Recipe& r, Split split) {
-    const std::string name = r.text("data.name"), root = r.text("data.root");
+ImageSet open_split(const Recipe& r, const DataSettings& settings, Split split) {
     try {
-        return open_dataset(name, root, split);
+        return open_dataset(settings.name, settings.root, split);
     } catch (const InputError& error) {
         InputError::Parts parts = error.parts();
         if (!parts.at.starts_with("data.root")) throw;
@@ -25,21 +23,32 @@ ImageSet open_split(const Recipe& r, Split split) {
 
 }
 
+DataSettings read_data_settings(const Recipe& r) {
+    DataSettings s{.name = r.text("data.name"),
+                   .root = r.text("data.root"),
+                   .cut = {.kind = parse_imbalance(r.text("data.imbalance"))},
+                   .held_out = r.number("data.split"),
+                   .seed = static_cast<std::uint64_t>(r.integer("run.seed")),
+                   .normalises = r.text("data.normalize") == "dataset"};
+    if (s.cut.kind != Imbalance::none) {
+        s.cut.ratio = r.number("data.imbalance_ratio");
+        s.cut.seed = static_cast<std::uint32_t>(r.integer("data.subset_seed"));
+    }
+    return s;
+}
+
 RunData open_run_data(const Recipe& r) {
+    const DataSettings settings = read_data_settings(r);
+    const SubsetOptions& cut = settings.cut;
     RunData data;
-    const ImageSet whole = open_split(r, Split::train);
-    data.test = open_split(r, Split::test);
+    const ImageSet whole = open_split(r, settings, Split::train);
+    data.test = open_split(r, settings, Split::test);
 
     const auto largest = std::ranges::max(class_counts(whole.labels, whole.classes()));
-    SubsetOptions cut{.kind = parse_imbalance(r.text("data.imbalance"))};
-    if (cut.kind != Imbalance::none) {
-        cut.ratio = r.number("data.imbalance_ratio");
-        cut.seed = static_cast<std::uint32_t>(r.integer("data.subset_seed"));
-    }
     check_sizes(r, whole.size(), largest);
     std::vector<std::int32_t> selection = select_subset(whole, cut);
-    if (const double fraction = r.number("data.split"); fraction > 0) {
-        HoldOut parts = hold_out(whole, selection, fraction, static_cast<std::uint64_t>(r.integer("run.seed")));
+    if (settings.held_out > 0) {
+        HoldOut parts = hold_out(whole, selection, settings.held_out, settings.seed);
         data.validation = take(whole, parts.validation);
         selection = std::move(parts.train);
     }
@@ -47,9 +56,8 @@ RunData open_run_data(const Recipe& r) {
     check_sizes(r, data.train.size(), largest);
     data.fingerprint = byte_fingerprint(whole, selection);
     const auto channels = static_cast<std::size_t>(data.train.channels);
-    const bool normalises = r.text("data.normalize") == "dataset";
-    data.mean = normalises ? whole.mean : std::vector<float>(channels, 0.0F);
-    data.deviation = normalises ? whole.deviation : std::vector<float>(channels, 1.0F);
+    data.mean = settings.normalises ? whole.mean : std::vector<float>(channels, 0.0F);
+    data.deviation = settings.normalises ? whole.deviation : std::vector<float>(channels, 1.0F);
 
     const std::vector<std::int64_t> counts = data.counts();
     const std::string tail = cut.kind == Imbalance::none

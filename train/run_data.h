@@ -1,12 +1,22 @@
 #pragma once
 // The data of a run, as its recipe says: opened, cut to its long tail, a validation part held out.
-#include "data/image_set.h"
+#include "data/imbalance.h"
 #include "engine/json.h"
 #include "train/recipe.h"
 
 #include <optional>
 
 namespace bkd {
+
+// The keys data.*, as they are written.
+struct DataSettings {
+    std::string name{}, root{};
+    SubsetOptions cut{};
+    double held_out = 0;  // data.split: fraction of each class
+    std::uint64_t seed = 1;
+    bool normalises = true;
+};
+DataSettings read_data_settings(const Recipe& recipe);
 
 struct RunData {
     ImageSet train, test;

@@ -84,7 +84,7 @@ public:
         method_->begin(context_);
     }
 
-    StageStudy study() {
+    StageStudy study(const StudyParts& parts) {
         StageStudy result{.stage = context_.stage().name};
         if (std::ranges::find(context_.stage().states, DeferredWeightsName, &State::name) !=
             context_.stage().states.end()) {
@@ -92,8 +92,8 @@ public:
                 class_weights_at(epochs_ - 1, context_.class_counts(), class_weight_options(recipe_));
             result.omega.assign(omega.begin(), omega.end());
         }
-        add_gradients(result);
-        add_probabilities(result);
+        if (parts.gradients) add_gradients(result);
+        if (parts.probabilities) add_probabilities(result);
         return result;
     }
 
@@ -203,6 +203,25 @@ private:
 
 }
 
+Json::Object study_json(const StageStudy& study, const StudyParts& parts) {
+    Json::Object object{{"omega", Json::array(study.omega)}};
+    const auto add = [&](const char* name, const ClassProbabilities& p) {
+        object.emplace_back(name,
+                            Json::Object{{"of_class", Json::array(p.of_class)}, {"of_label", Json::array(p.of_label)}});
+    };
+    if (parts.gradients) {
+        object.emplace_back("encouraging", Json::array(study.encouraging));
+        object.emplace_back("discouraging", Json::array(study.discouraging));
+        object.emplace_back("encouraging_by_others", Json::array(study.encouraging_by_others));
+    }
+    if (!parts.probabilities) return object;
+    object.emplace_back("temperature", study.temperature);
+    add("student", study.student);
+    if (study.teacher) add("teacher", *study.teacher);
+    if (study.balanced) add("balanced_teacher", *study.balanced);
+    return object;
+}
+
 RunStudy study_run(const RunRecord& run, const StudyOptions& options) {
     const Recipe recipe = recipe_to_study(run, options);
     RunStudy study;
@@ -233,7 +252,7 @@ RunStudy study_run(const RunRecord& run, const StudyOptions& options) {
             if (options.say)
                 options.say(fmt::format("studying {} of {}", printable(stage.name), printable(run.name())));
             StudiedStage studied(opened, stage, recipe, find, run.model_path(stage.name, "last"));
-            study.stages.push_back(studied.study());
+            study.stages.push_back(studied.study(options.parts));
             if (run.evaluation(stage.name + ".last") == nullptr) study.evaluations.push_back(studied.evaluation());
         }
     });

@@ -33,14 +33,23 @@ struct RunStudy {
     std::vector<std::string> missing{};           // what could not be studied, and why
 };
 
+// Which of them to compute.
+struct StudyParts {
+    bool gradients = true, probabilities = true;
+};
+
 struct StudyOptions {
     Device device{};
     int threads = 0;
     RecipeOptions recipes{};
     std::string data_root{};  // empty: the run's
     bool only_last_stage = false;
+    StudyParts parts{};
     std::function<void(const std::string&)> say{};  // what is being computed
 };
+
+// Its numbers: those that `parts` leaves out are not among them.
+Json::Object study_json(const StageStudy& study, const StudyParts& parts = {});
 
 // Reads the run's models and data, writes nothing. InputError as open_run where they are not there or do not fit, E1005
 // for data that is not the run's.

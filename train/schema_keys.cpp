@@ -85,6 +85,7 @@ constexpr Key keys[] = {
      .aliases = "loss loss_type train_rule"},
     {.name = "weights.kind", .type = choice, .standard = "\"en\"", .choices = "en if uniform",
      .doc = "class weights: effective number, inverse frequency, or 1", .source = "Eq. 2"},
+    // paper: section 5.2, Fig. 6
     {.name = "weights.beta", .type = number, .standard = "0.9999", .range = "[0, 1)",
      .doc = "beta of the effective number (1 - beta)/(1 - beta^n)", .source = "section 5.2",
      .why = "the weight is (1 - beta)/(1 - beta^n): 1 divides by 0; the paper has 0.9999"},
@@ -100,6 +101,7 @@ constexpr Key keys[] = {
      .choices = "weighted_mean batch_mean sum",
      .doc = "class-balanced loss over a batch: divided by the sum of weights, by its size, by nothing",
      .source = "Eq. 3"},
+    // paper: section 5.2, Fig. 5
     {.name = "kd.temperature", .type = number, .standard = "2", .range = "(0, 100]",
      .doc = "temperature of the distillation", .source = "section 5.2",
      .why = "the teacher's probabilities are softmax(z/T)", .aliases = "T temp"},

@@ -124,6 +124,7 @@ Tensor StageRun::record(Step& step) {
 }
 
 Tensor StageRun::compute(Step& step) {
+    runtime_.stream->enter("forward");
     context_.network().parameters().begin_step();
     for (const Moved& moved : moved_by_forward_) plain_ctx_.elementwise().scale({.x = moved.memory, .y = moved.before});
     Tensor loss = method_.loss(step);
@@ -169,6 +170,7 @@ void StageRun::update(const Tensor& loss) {
     Parameters& parameters = context_.network().parameters();
     if (loss.takes_gradient()) {
         tape_.backward(plain_ctx_, loss);
+        runtime_.stream->enter("update");
         parameters.complete_gradients(plain_ctx_);
         plain_ctx_.reduction().count_nonfinite({.x = parameters.gradients(), .count = Out(fault_, true)});
     }

@@ -6,6 +6,7 @@
 #include "train/recipe_check.h"
 #include "train/resume_check.h"
 #include "train/run_recorder.h"
+#include "train/run_settings.h"
 #include "train/stage_recipe.h"
 
 #include <fmt/format.h>
@@ -22,26 +23,10 @@ std::string random_id() {
     return fmt::format("{:08x}{:08x}{:08x}{:08x}", device(), device(), device(), device());
 }
 
-NetworkOptions network_options(const Recipe& r, const RunData& data) {
-    NetworkOptions options{.name = r.text("model.name"),
-                           .classes = data.train.classes(),
-                           .channels = data.train.channels,
-                           .classifier = r.text("model.classifier")};
-    if (options.classifier == "cosine") options.cosine_scale = r.number("model.cosine_scale");
-    r.text("model.init");
-    if (const std::string shortcut = r.text("model.shortcut"); shortcut != "a")
-        throw InputError({.id = 308,
-                          .what = fmt::format("model.shortcut = \"{}\" is not in this version", shortcut),
-                          .at = r.at("model.shortcut"),
-                          .try_ = "a"});
-    return options;
-}
-
-DType storage(const Recipe& r) { return r.text("compute.dtype") == "bf16" ? DType::bf16 : DType::f32; }
-
-ShotThresholds thresholds(const Recipe& r) {
-    const std::vector<std::int64_t> groups = r.integers("eval.groups");
-    return {.many = groups.at(0), .few = groups.at(1)};
+NetworkOptions for_data(NetworkOptions network, const ImageSet& set) {
+    network.classes = set.classes();
+    network.channels = set.channels;
+    return network;
 }
 
 // Everything of a run but its folder: what is opened the same way at the start and on resume.
@@ -52,16 +37,15 @@ public:
           data_(open_run_data(recipe)),
           method_(make_method(recipe.text("method.name"), {recipe, data_.counts()})),
           stages_(complete_stages(*method_, recipe)),
-          make_network_(network_factory(network_options(recipe, data_))),
-          runtime_(options.device,
-                   {.threads = options.threads,
-                    .strict = recipe.text("run.deterministic") == "strict",
-                    .winograd = recipe.boolean("compute.winograd"),
-                    .tf32 = recipe.boolean("compute.tf32")},
-                   storage(recipe)),
-          training_{.runtime = runtime_, .splits = splits_, .make_network = make_network_},
-          cadence_(parse_cadence(recipe.text("checkpoint.every"), recipe.at("checkpoint.every"))) {
-        fill_training();
+          settings_(read_run_settings(recipe)),
+          make_network_(network_factory(for_data(settings_.network, data_.train))),
+          runtime_(options.device, {.threads = options.threads,
+                    .strict = settings_.is_strict,
+                    .winograd = settings_.winograd,
+                    .tf32 = settings_.tf32},
+                   settings_.storage),
+          training_{.runtime = runtime_, .splits = splits_, .make_network = make_network_} {
+        settings_.apply(training_);
         recipe_.refuse_unused_keys();
         for (const Stage& stage : stages_) check_stage(stage);
         check_memory(planned());
@@ -73,7 +57,7 @@ public:
     }
 
     RecordedRun recorded() const {
-        return {recipe_, data_, stages_, recipe_.text("method.name"), recipe_.hash(), cadence_};
+        return {recipe_, data_, stages_, recipe_.text("method.name"), recipe_.hash(), settings_.cadence};
     }
     const RunData& data() const { return data_; }
     const std::vector<Stage>& stages() const { return stages_; }
@@ -115,19 +99,6 @@ private:
         return {training_, std::move(sets), stages_, [this](const Stage& stage) { return method_of(stage); },
                 [this](const std::string& path) -> const StageResult& { return files_.at(path); }};
     }
-    void fill_training() {
-        training_.seed = static_cast<std::uint64_t>(recipe_.integer("run.seed"));
-        training_.loader_threads = recipe_.integer("train.workers");
-        training_.log_every = recipe_.integer("log.every");
-        training_.eval_every = recipe_.integer("eval.every");
-        training_.eval_batch = recipe_.integer("eval.batch");
-        training_.eval_split = recipe_.text("eval.split");
-        training_.groups = thresholds(recipe_);
-        training_.skips_nonfinite = recipe_.text("train.nonfinite") == "skip";
-        training_.divergence_steps = recipe_.integer("train.divergence.for_steps");
-        if (recipe_.is_set("train.divergence.loss_above"))
-            training_.divergence_above = recipe_.number("train.divergence.loss_above");
-    }
 
     // All that opening the stage would refuse and that does not hang on another stage's training: a run that cannot go
     // through is told before its folder is made. Reads the model files that it names.
@@ -163,11 +134,11 @@ private:
     RunData data_;
     std::unique_ptr<Method> method_;
     std::vector<Stage> stages_;
+    RunSettings settings_;
     NetworkFactory make_network_;
     Runtime runtime_;
     Splits splits_;
     Training training_;
-    CheckpointCadence cadence_;
     std::map<std::string, StageResult> files_{};  // that stages start from and companions are, by path
 };
 

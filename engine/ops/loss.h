@@ -23,7 +23,7 @@ struct CrossEntropyOptions {
     double scale = 1;
     kernels::LossReduction reduction = kernels::LossReduction::mean;
 };
-// z [n, c] -> [1], or [n] without reduction.       paper: Eq. 1; with weight Eq. 3
+// z [n, c] -> [1], or [n] without reduction.       paper: Eq. 1, 3
 Tensor cross_entropy(Context& ctx, const Tensor& z, const TargetTensors& targets,
                      const CrossEntropyOptions& options = {});
 
@@ -40,7 +40,7 @@ struct DistillationLoss {
     Tensor loss;    // [1] ce_weight ce + kd_weight kl; the one that takes the gradient
     Tensor ce, kl;  // [1] its parts, kl with T^2
 };
-// z, teacher [n, c]; the teacher gets no gradient.      paper: Eq. 5 without omega, Eq. 8 with it
+// z, teacher [n, c]; the teacher gets no gradient. Without omega it is Eq. 5.      paper: Eq. 5, 8
 DistillationLoss distillation(Context& ctx, const Tensor& z, const Tensor& teacher, const TargetTensors& targets,
                               const DistillationOptions& options);
 

@@ -23,6 +23,7 @@ double warmup(double epochs, std::int64_t steps_per_epoch, std::int64_t epoch, s
 
 }
 
+// paper: section 5.1
 double Schedule::at(std::int64_t epoch, std::int64_t step) const {
     const auto e = static_cast<double>(epoch);
     double rate = base;

@@ -108,6 +108,7 @@ struct Side {
 };
 
 // eq8: q = omega phat / sum, a = q      eq7: q = omega phat, a = q      eq6: q = omega phat, a = phat
+// paper: Eq. 6, 7, 8
 Side teacher_side(const Row& u, const Row& log_omega, BkdForm form, TargetMath math) {
     const Row log_phat = log_softmax(u);
     Side side{Row(u.size()), log_phat};
@@ -138,7 +139,7 @@ double divergence(double q, double log_a, double log_p) {
 }
 
 // loss = ce_weight ce + kd_weight kl;   ce = mean -sum t log p(z);   kl = T^2 / n sum q (log a - log p(z / T))
-// dz = ce_weight (p(z) sum t - t) / n + kd_weight T / n (p(z / T) sum q - q)
+// dz = ce_weight (p(z) sum t - t) / n + kd_weight T / n (p(z / T) sum q - q)      paper: Eq. 5, 8
 void Loss::distillation(Stream&, const Distillation& args) const {
     const In z(args.z), teacher(args.teacher), omega(args.log_omega);
     const Result loss(args.loss), ce_out(args.ce), kl_out(args.kl), kl_per_class(args.kl_per_class), dz(args.dz);

@@ -163,6 +163,7 @@ TEST_CASE("selections from the real CIFAR labels have the published fingerprints
     }
 }
 
+// paper: section 5.1
 TEST_CASE("every selection of the shared list comes out: total, sum, fingerprint, first and last 16") {
     BKD_NEEDS_SHARED("long-tail-selection-vectors.tsv");
     std::ifstream list(shared_file("long-tail-selection-vectors.tsv"));

@@ -23,6 +23,7 @@ TEST_CASE("more than 100 is many, 20 to 100 medium, fewer than 20 few") {
     CHECK(groups.of(Shot::few) == std::vector<std::int32_t>{3, 4});
 }
 
+// paper: section 5.4
 TEST_CASE("the published subsets have the published groups") {
     using Sizes = std::vector<std::size_t>;
     CHECK(sizes(Imbalance::long_tailed, 10, 10) == Sizes{10, 0, 0});

@@ -76,6 +76,7 @@ Computed distillation(ReferenceMemory& m, const Numbers& logits, const Numbers& 
     return {m.read(loss), m.read(dz), m.read(ce), m.read(kl), m.read(per_class)};
 }
 
+// paper: Eq. 1
 TEST_CASE("cross-entropy of one label is that of PyTorch (G1, G2)") {
     ReferenceMemory m;
     const Computed g1 = cross_entropy(m, z, {.labels = m.integers({1}, {0})});
@@ -122,6 +123,7 @@ TEST_CASE("cross-entropy takes soft and mixed targets (G4, G5)") {
     check_close(mixed.dz, {0.338066351148, 0.234731492691, 0.0954347031136, -0.668232546952});
 }
 
+// paper: Eq. 3, 4
 TEST_CASE("class-balanced cross-entropy has four reductions (G10)") {
     ReferenceMemory m;
     const Targets targets{.labels = m.integers({3}, labels)};
@@ -171,6 +173,7 @@ TEST_CASE("cross-entropy of equal logits is the logarithm of the number of class
                     {want});
 }
 
+// paper: Eq. 5
 TEST_CASE("knowledge distillation at three temperatures (G11)") {
     ReferenceMemory m;
     const Targets target{.labels = m.integers({1}, {0})};
@@ -190,6 +193,7 @@ TEST_CASE("knowledge distillation at three temperatures (G11)") {
 
 const Numbers g12b{0.435433245184, 0.463624454777, 0.058154944643, -0.957212644604};
 
+// paper: Eq. 8
 TEST_CASE("balanced knowledge distillation at three temperatures, by both forms of its target (G12)") {
     ReferenceMemory m;
     const Targets target{.labels = m.integers({1}, {0})};
@@ -208,6 +212,7 @@ TEST_CASE("balanced knowledge distillation at three temperatures, by both forms 
     }
 }
 
+// paper: Eq. 6, 7
 TEST_CASE("the unnormalised forms of equations 6 and 7 share a gradient and not a loss (G13, G14)") {
     ReferenceMemory m;
     const Targets target{.labels = m.integers({1}, {0})};

@@ -233,7 +233,7 @@ TEST_CASE("T24 to T30, T41: every number has its range") {
               ^~~
   why: the weight is (1 - beta)/(1 - beta^n): 1 divides by 0; the paper has 0.9999
 )"},
-        {"T30 no mixup", with("[mixup]\nalpha = 0\n"), ""},
+        {"T30 no mixup", with("[method]\nname = \"mixup\"\n[mixup]\nalpha = 0\n"), ""},
         {"T30 negative mixup", with("[mixup]\nalpha = -1\n"), R"(error[E0304]: mixup.alpha must be in [0, 100], got -1
   at:  exp.toml:4:9
        alpha = -1
@@ -320,7 +320,7 @@ TEST_CASE("T32: names are those there are, the nearest first") {
                     ^~~~~~~~~
 )"},
         {"T32 data set", "data.name = \"cifar\"\nmodel.name = \"resnet8\"\n",
-         R"(error[E0304]: data.name must be one of cifar10, cifar100, mnist, cifar10_lt100, synthetic, fashion_mnist, got "cifar"
+         R"(error[E0304]: data.name must be one of cifar10, cifar100, mnist, toy, cifar10_lt100, synthetic, fashion_mnist, got "cifar"
   at:  exp.toml:1:13
        data.name = "cifar"
                    ^~~~~~~

@@ -11,6 +11,7 @@ std::string path_of(const ToyRun& toy, const std::string& name) { return (toy.pa
 
 }
 
+// paper: Fig. 3, 4, 7
 TEST_CASE("two runs become one page and one JSON document with the same numbers") {
     ToyRun toy;
     toy.train("ce", "toy_ce");

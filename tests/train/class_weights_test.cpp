@@ -29,6 +29,7 @@ double raw(std::int64_t n, double beta = 0.9999) {
 
 }
 
+// paper: Eq. 2
 TEST_CASE("the raw effective number equals the published values for counts of 1 to 30000") {  // G6
     const std::vector<double> w = {raw(1),   raw(2),    raw(5),    raw(10),   raw(20),   raw(50),   raw(100),  raw(256),
                                    raw(500), raw(1000), raw(1280), raw(3000), raw(4980), raw(5000), raw(30000)};
@@ -69,6 +70,7 @@ TEST_CASE("a flatter tail has flatter weights: CIFAR-10-LT of ratio 50 and 10") 
                                0.885779196518, 1.12657043236, 1.43752394013, 1.8414830137, 2.3585152005});
 }
 
+// paper: Fig. 6
 TEST_CASE("beta moves the weights of CIFAR-10-LT between uniform and the inverse frequency") {  // G8b, G8d
     check_close(class_weights(cifar10_100, {.beta = 0.99}),
                 {0.783832483497, 0.783832483497, 0.783832494848, 0.78384809111, 0.785033610045, 0.800201387792,

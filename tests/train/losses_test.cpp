@@ -17,6 +17,7 @@ void on_each_device(const std::function<void(LossBench&)>& test) {
 
 }
 
+// paper: Eq. 3, 4
 TEST_CASE("class-balanced cross-entropy has the three reductions of the public codes") {  // G10
     on_each_device([](LossBench& b) {
         const Tensor omega = b.row(w1), labels = b.labels(yb);
@@ -57,6 +58,7 @@ TEST_CASE("class weights under mixup are a weighted mean of each side, or weight
     });
 }
 
+// paper: Eq. 5
 TEST_CASE("knowledge distillation has the golden loss and gradient at temperatures 1, 2 and 4") {  // G11
     on_each_device([](LossBench& b) {
         b.check(distil(b, z1, t1, {0}, {.temperature = 1}), 0.538655275928,
@@ -68,6 +70,7 @@ TEST_CASE("knowledge distillation has the golden loss and gradient at temperatur
     });
 }
 
+// paper: Eq. 8
 TEST_CASE("balanced distillation has the golden loss and gradient at temperatures 1, 2 and 4") {  // G12, G16
     on_each_device([](LossBench& b) {
         b.check(distil(b, z1, t1, {0}, {.temperature = 1}, w1), 1.88835247455,

@@ -115,6 +115,7 @@ TEST_CASE("options that contradict each other are refused") {
     CHECK(id_of([&] { toy.train("ce", "f", {"eval.split=validation"}); }) == "E0304");
 }
 
+// paper: Algorithm 1, lines 4, 6
 TEST_CASE("a given teacher teaches without a stage of its own, and gives the student the same bits") {
     ToyRun toy;
     toy.train("bkd", "whole");

@@ -5,6 +5,7 @@
 
 namespace bkd {
 
+// paper: Table 1, 2, 7
 TEST_CASE("a run's cell is that of its data, law, ratio, method and mixing") {
     const auto top1 = [](const PaperSetting& setting) {
         const std::optional<PaperCell> cell = paper_cell(setting);

@@ -20,6 +20,7 @@ double sum(const std::vector<double>& values) { return std::accumulate(values.be
 
 }
 
+// paper: section 3.1, Fig. 2b
 TEST_CASE("the gradients of cross-entropy by class are those of softmax minus label over the training images") {
     ToyRun toy;
     toy.train("ce", "run", {"data.imbalance_ratio=1"});
@@ -57,6 +58,7 @@ TEST_CASE("the gradients of cross-entropy by class are those of softmax minus la
     CHECK(study.evaluations.empty());
 }
 
+// paper: Eq. 9, 10
 TEST_CASE("the weights move the teacher's probability from frequent classes to rare ones, and each sums to one") {
     ToyRun toy;
     toy.train("bkd", "run", {"mixup.alpha=1"});

@@ -14,6 +14,7 @@ double rate(const Schedule& schedule, std::int64_t epoch_from_0, std::int64_t in
 
 }
 
+// paper: section 5.1
 TEST_CASE("the recipe of LDAM-DRW and BKD has its rates at epochs 1, 5, 160, 161, 180, 181 and 200") {
     const Schedule s{.kind = Schedule::Kind::multistep,
                      .base = 0.1,

@@ -122,7 +122,7 @@ void text_cnn_train_op(GoldenRun& r) {
     });
 }
 
-// (images, targets) = mixup once; the teacher in eval mode sees the mixed images   paper: Algorithm 1, 9 to 12
+// (images, targets) = mixup once; the teacher in eval mode sees the mixed images   paper: Algorithm 1, lines 9, 10, 11, 12
 void bkd_student_step_op(GoldenRun& r) {
     const auto student = load_network(r, resnet_options(r), "student.");
     const auto teacher = load_network(r, resnet_options(r), "teacher.");

@@ -1,4 +1,4 @@
-// Accuracy by class: over sorted training counts as in the paper's Fig. 4, by shot group, and as a table.
+// Accuracy by class: over sorted training counts, by shot group, and as a table.
 #include "tools/report/html.h"
 #include "tools/report/report.h"
 
@@ -20,6 +20,7 @@ double label_room(const ClassGroup& group) {
     return room_for_names(labels);
 }
 
+// paper: Fig. 4
 std::string by_count(const ClassGroup& group) {
     const std::size_t classes = group.order.size();
     PlotOptions options{.about = "accuracy of each class, classes by falling training count",
@@ -83,6 +84,7 @@ std::string shot_title(Shot shot, const ShotThresholds& t, std::size_t classes) 
     return fmt::format("{}: {}, {}", name_of(shot), plural(static_cast<std::int64_t>(classes), "class"), rule);
 }
 
+// paper: Fig. 7
 std::string by_group(const ClassGroup& group) {
     const ShotGroups shots = shot_groups(group.counts, group.thresholds);
     std::vector<BarGroup> bars;

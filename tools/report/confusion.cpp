@@ -1,4 +1,4 @@
-// Confusion matrices, as in the paper's Fig. 3. Of more than 200 classes by shot group, with the commonest confusions.
+// Confusion matrices. Of more than 200 classes by shot group, with the commonest confusions.      paper: Fig. 3
 #include "tools/report/html.h"
 #include "tools/report/report.h"
 

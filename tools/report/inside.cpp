@@ -65,6 +65,7 @@ std::vector<ClassLine> gradient_lines(const ClassGroup& group, Value value) {
     return lines;
 }
 
+// paper: section 3.1, Fig. 2b
 std::string gradient_figures(const ClassGroup& group) {
     const auto ratios = gradient_lines(group, [](const StageStudy& s, std::size_t c) { return s.discouraging[c]; });
     const auto foreign =
@@ -101,6 +102,7 @@ std::string omega_figure(const ClassGroup& group) {
         "Paper: Eq. 2. Runs whose loss has no class weights are not drawn.");
 }
 
+// paper: Eq. 9, 10
 std::string teacher_figures(const ClassGroup& group, const Series& series, const StageStudy& study) {
     const auto lines = [&](auto member) {
         std::vector<ClassLine> all;

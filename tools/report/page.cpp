@@ -35,19 +35,8 @@ Json series_json(const Series& series) {
         }
     object.emplace_back("per_class", Json::array(accuracy_by_class(series)));
     object.emplace_back("intervals", std::move(intervals));
-    if (const StageStudy* study = series.study()) {
-        object.emplace_back("encouraging", Json::array(study->encouraging));
-        object.emplace_back("discouraging", Json::array(study->discouraging));
-        object.emplace_back("encouraging_by_others", Json::array(study->encouraging_by_others));
-        object.emplace_back("omega", Json::array(study->omega));
-        const auto add = [&](const std::string& name, const ClassProbabilities& p) {
-            object.emplace_back(
-                name, Json::Object{{"of_class", Json::array(p.of_class)}, {"of_label", Json::array(p.of_label)}});
-        };
-        add("student", study->student);
-        if (study->teacher) add("teacher", *study->teacher);
-        if (study->balanced) add("balanced_teacher", *study->balanced);
-    }
+    if (const StageStudy* study = series.study())
+        for (Json::Member& member : study_json(*study)) object.push_back(std::move(member));
     return object;
 }
 

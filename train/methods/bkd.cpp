@@ -1,7 +1,7 @@
 // Balanced knowledge distillation.        L = CE(z, y) + lambda T^2 KL(q || p^T)        paper: Eq. 8
 // q_i = omega_i phat_i / sum_j omega_j phat_j with phat = softmax(zhat / T) of a teacher trained by plain cross-entropy
 // on the same long tail, omega by weights.*, p^T = softmax(z / T). The cross-entropy has no class weights. bkd.form =
-// "eq7", "eq6": the paper's steps on the way there. docs/paper-and-code.md
+// "eq7", "eq6": the paper's steps on the way there. docs/paper-and-code.md        paper: Eq. 6, 7
 #include "engine/ops/elementwise.h"
 #include "train/losses.h"
 
@@ -25,6 +25,7 @@ public:
     void begin(StageContext& stage) override { weights_.write(stage); }
     void after_epoch(StageContext& stage, const Metrics&) override { weights_.write(stage); }
 
+    // paper: Algorithm 1, lines 9, 10, 11, 12
     Tensor loss(Step& s) override {
         const Batch batch = mixed_batch(s, mixing_);
         const TargetTensors targets = targets_of(batch, mixing_);

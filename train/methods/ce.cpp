@@ -1,5 +1,5 @@
-// Cross-entropy.        L = -sum_i y_i log p_i,   p = softmax(z / T), T = ce.temperature, 1 in the paper        paper:
-// Eq. 1
+// Cross-entropy.        L = -sum_i y_i log p_i,   p = softmax(z / T), T = ce.temperature, 1 in the paper
+// paper: Eq. 1
 #include "train/method.h"
 
 namespace bkd {
