@@ -3,9 +3,10 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-# The program looks for what is its own beside itself: recipes in ../share/bkd, the CUDA backend in ../lib/bkd.
+# The program looks for what is its own beside itself: recipes and peer_torch.py in ../share/bkd, the CUDA backend in ../lib/bkd.
 install(TARGETS bkd RUNTIME DESTINATION bin)
 install(DIRECTORY train/recipes/ DESTINATION share/bkd/recipes)
+install(PROGRAMS tools/peer_torch.py DESTINATION share/bkd)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 add_library(bkd_library INTERFACE)

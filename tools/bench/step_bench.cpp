@@ -1,16 +1,13 @@
 #include "tools/bench/step_bench.h"
 
+#include "tools/bench/times.h"
+
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <map>
 
 namespace bkd {
 namespace {
-
-double now_ms() {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 class OpTimer final : public LaunchObserver {
 public:
@@ -70,13 +67,12 @@ StepBench bench_step(const StepBenchOptions& options) {
     for (std::int64_t i = 0; i < std::max<std::int64_t>(options.warmup, 2); ++i)
         result.losses.push_back(ctx.item(step.run()));
     const std::int64_t requests = pool.system_requests;
-    std::vector<double> times;
-    for (std::int64_t i = 0; i < options.steps; ++i) {
-        const double began = now_ms();
-        step.run();
-        step.runtime().stream->synchronize();
-        times.push_back(now_ms() - began);
-    }
+    Times times;
+    for (std::int64_t i = 0; i < options.steps; ++i)
+        times.add([&] {
+            step.run();
+            step.runtime().stream->synchronize();
+        });
     result.steady_requests = pool.system_requests - requests;
     result.queued_ms = queued_ms(step, options.steps, [&] { step.run(); });
     if (step.runtime().stream->can_record()) {
@@ -85,10 +81,9 @@ StepBench bench_step(const StepBenchOptions& options) {
         result.replayed_ms = queued_ms(step, options.steps, [&] { recording->replay(); });
         result.after_replay_loss = ctx.item(step.run());
     }
-    std::sort(times.begin(), times.end());
-    result.min_ms = times.front();
-    result.quartile_ms = times[times.size() / 4];
-    result.median_ms = times[times.size() / 2];
+    result.min_ms = times.least();
+    result.quartile_ms = times.quartile();
+    result.median_ms = times.median();
     {
         OpTimer timer(*step.runtime().stream);
         for (std::int64_t i = 0; i < options.steps; ++i) step.run();

@@ -2,29 +2,40 @@
 
 #include "engine/ops/loss.h"
 
+#include <numeric>
+
 namespace bkd {
+
+BenchImages::BenchImages(const Context& ctx, const TrainingStepOptions& o) {
+    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(o.batch * o.size * o.size * o.channels));
+    for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(philox_draw({1, 2}, i)[0]);
+    std::vector<std::int32_t> index(static_cast<std::size_t>(o.batch));
+    std::iota(index.begin(), index.end(), 0);
+    images_ = ctx.upload({o.batch, o.size, o.size, o.channels}, std::span<const std::uint8_t>(pixels));
+    index_ = ctx.upload({o.batch}, std::span<const std::int32_t>(index));
+    mean_ = ctx.full({o.channels}, 0.5);
+    deviation_ = ctx.full({o.channels}, 0.25);
+}
+
+Tensor BenchImages::load(Context& ctx) const {
+    Tensor x = ctx.empty(images_.shape(), ctx.storage());
+    ctx.image().load_images({.images = images_, .index = index_, .mean = mean_, .std = deviation_, .y = x});
+    return x;
+}
 
 TrainingStep::TrainingStep(const TrainingStepOptions& o)
     : options_(o),
       runtime_(o.device, o.backend, o.dtype),
       setup_(runtime_),
       network_(make_network(network_options())),
-      teacher_(make_network(network_options())) {
+      teacher_(make_network(network_options())),
+      images_(setup_, o) {
     network_->parameters().materialise(setup_, 1, "student");
     teacher_->parameters().materialise(setup_, 1, "teacher");
-    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(o.batch * o.size * o.size * o.channels));
-    for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(philox_draw({1, 2}, i)[0]);
-    std::vector<std::int32_t> index, labels;
-    for (std::int64_t i = 0; i < o.batch; ++i) {
-        index.push_back(static_cast<std::int32_t>(i));
-        labels.push_back(static_cast<std::int32_t>(i % o.classes));
-    }
-    images_ = setup_.upload({o.batch, o.size, o.size, o.channels}, std::span<const std::uint8_t>(pixels));
-    index_ = setup_.upload({o.batch}, std::span<const std::int32_t>(index));
+    std::vector<std::int32_t> labels;
+    for (std::int64_t i = 0; i < o.batch; ++i) labels.push_back(static_cast<std::int32_t>(i % o.classes));
     labels_ = setup_.upload({o.batch}, std::span<const std::int32_t>(labels));
-    mean_ = setup_.full({o.channels}, 0.5);
-    deviation_ = setup_.full({o.channels}, 0.25);
-    learning_rate_ = setup_.full({1}, 0.1);
+    learning_rate_ = setup_.full({1}, 0.01);
     log_omega_ = setup_.full({o.classes}, -0.5);
     fault_ = setup_.upload({1}, std::vector<std::int32_t>{0});
     place_ = setup_.upload({1}, std::vector<std::int32_t>{0});
@@ -35,8 +46,7 @@ TrainingStep::TrainingStep(const TrainingStepOptions& o)
 Tensor TrainingStep::run() {
     Context ctx(runtime_, &tape_, /*training=*/true);
     network_->parameters().begin_step();
-    Tensor x = ctx.empty({options_.batch, options_.size, options_.size, options_.channels}, ctx.storage());
-    ctx.image().load_images({.images = images_, .index = index_, .mean = mean_, .std = deviation_, .y = x});
+    const Tensor x = images_.load(ctx);
     Context still = ctx.inference();
     const Tensor teacher_logits = options_.distils ? (*teacher_)(still, x) : Tensor();
     const Tensor logits = (*network_)(ctx, x);

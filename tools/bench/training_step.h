@@ -19,6 +19,16 @@ struct TrainingStepOptions {
     BackendOptions backend{};
 };
 
+// Random images, in bytes, and what a batch of them is made from: the same for two programs.
+class BenchImages {
+public:
+    BenchImages(const Context& ctx, const TrainingStepOptions& options);
+    Tensor load(Context& ctx) const;  // [batch, size, size, channels], stored as activations are
+
+private:
+    Tensor images_, index_, mean_, deviation_;
+};
+
 // What a step needs is made once, from fixed random numbers: two programs that do the same work agree on its losses.
 class TrainingStep {
 public:
@@ -40,7 +50,8 @@ private:
     std::unique_ptr<Network> network_, teacher_;
     std::optional<Sgd> sgd_;
     Tape tape_;
-    Tensor images_, index_, labels_, mean_, deviation_, learning_rate_, log_omega_;
+    BenchImages images_;
+    Tensor labels_, learning_rate_, log_omega_;
     Tensor fault_, losses_, place_;  // as the trainer keeps them
 };
 

@@ -256,7 +256,7 @@ def step_words(machine):
 
 def peer(machine, words):
     """What peer_torch.py says of each word, {word: result}; empty where PyTorch is not."""
-    command = [machine.python(), "tools/gpu/peer_torch.py", "--device", machine.device, *step_words(machine), *words]
+    command = [machine.python(), "tools/peer_torch.py", "--device", machine.device, *step_words(machine), *words]
     run = machine.run(command)
     if "No module named" in run.err:
         return {}

@@ -1,7 +1,6 @@
 // bkd bench step | ops: how long a training step takes and where, and how long single ops take.
-#include "engine/json.h"
 #include "kernels/cases/check.h"
-#include "tools/bench/step_bench.h"
+#include "tools/bench/bench_report.h"
 #include "tools/check/ops_report.h"
 #include "tools/options.h"
 
@@ -10,62 +9,19 @@
 namespace bkd {
 namespace {
 
-void print_step(const StepBenchOptions& o, const StepBench& b) {
-    fmt::print("{}\n{} {} in {}{}, batch {} of {}x{}x{}, {} classes: {:.2f} ms a step (median; quartile {:.2f}, best "
-               "{:.2f}), {:.0f} images/s\n",
-               b.description, o.network, o.distils ? "BKD" : "CE", name_of(o.dtype), o.backend.tf32 ? " as TF32" : "",
-               o.batch, o.size, o.size, o.channels, o.classes, b.median_ms, b.quartile_ms, b.min_ms,
-               1000.0 * static_cast<double>(o.batch) / b.median_ms);
-    fmt::print("queued one behind the other: {:.3f} ms a step{}\n", b.queued_ms,
-               b.replayed_ms > 0 ? fmt::format("; recorded and replayed: {:.3f} ms", b.replayed_ms) : "");
-    fmt::print("memory {:.1f} MiB of tensors and scratch; asked the system {} times in {} steady steps; first losses",
-               static_cast<double>(b.pool_bytes) / (1 << 20), b.steady_requests, o.steps);
-    for (const double loss : b.losses) fmt::print(" {:.6f}", loss);
-    fmt::print("\n\n{:<32} {:>6} {:>9} {:>7} {:>9} {:>8}\n", "op", "calls", "ms", "share", "GFLOP/s", "GB/s");
-    double total = 0;
-    for (const OpShare& op : b.ops) total += op.milliseconds;
-    for (const OpShare& op : b.ops)
-        fmt::print("{:<32} {:>6} {:>9.3f} {:>6.1f}% {:>9.1f} {:>8.1f}\n", op.op, op.calls, op.milliseconds,
-                   100 * op.milliseconds / total, op.flops / op.milliseconds * 1e-6, op.bytes / op.milliseconds * 1e-6);
-}
-
-Json to_json(const StepBenchOptions& o, const StepBench& b) {
-    const auto if_replayed = [&](double number) { return b.replayed_ms > 0 ? Json(number) : Json(); };
-    Json::Array ops;
-    for (const OpShare& op : b.ops)
-        ops.push_back(Json::Object{
-            {"op", op.op}, {"calls", op.calls}, {"ms", op.milliseconds}, {"flops", op.flops}, {"bytes", op.bytes}});
-    return Json::Object{{"schema", "bkd.bench-step/1"},
-                        {"device", b.description},
-                        {"network", o.network},
-                        {"method", o.distils ? "bkd" : "ce"},
-                        {"dtype", name_of(o.dtype)},
-                        {"tf32", o.backend.tf32},
-                        {"batch", o.batch},
-                        {"median_ms", b.median_ms},
-                        {"quartile_ms", b.quartile_ms},
-                        {"min_ms", b.min_ms},
-                        {"queued_ms", b.queued_ms},
-                        {"replayed_ms", if_replayed(b.replayed_ms)},
-                        {"after_replay_loss", if_replayed(b.after_replay_loss)},
-                        {"pool_bytes", b.pool_bytes},
-                        {"steady_requests", b.steady_requests},
-                        {"losses", Json::array(b.losses)},
-                        {"ops", ops}};
-}
-
-int bench_ops(const MachineOptions& machine, const std::string& ops, const std::string& cases, DType dtype,
-              double seconds, bool as_json) {
+int bench_ops(const StepBenchOptions& machine, const std::string& ops, const std::string& cases, double seconds,
+              bool as_json) {
     const auto table = kernels::all_op_cases();
     const auto chosen = kernels::select(
-        table, {.ops = split_at_commas(ops), .id_regex = cases, .dtypes = {dtype}, .tests = false, .bench = true});
+        table,
+        {.ops = split_at_commas(ops), .id_regex = cases, .dtypes = {machine.dtype}, .tests = false, .bench = true});
     if (chosen.empty())
         throw InputError({.id = 203,
                           .what = fmt::format("no case of any op passes the filters (--op \"{}\", --case \"{}\")",
                                               printable(ops), printable(cases)),
                           .at = "option --op",
                           .try_ = "bkd check-ops list"});
-    const auto backend = open_backend(machine.chosen_device(), machine.backend());
+    const auto backend = open_backend(machine.device, machine.backend);
     kernels::CaseChecker checker(*backend, *backend);
     Json::Array rows;
     if (!as_json)
@@ -97,58 +53,108 @@ int run_bench(const std::vector<std::string>& arguments) {
     std::vector<std::string> words;
     MachineOptions machine;
     StepBenchOptions step;
-    std::string method = "ce", dtype = "f32", ops, cases;
+    PeerOptions beside;
+    std::string method = "ce", dtype = "f32", ops, cases, tune, peer;
     double seconds = 1;
-    bool as_json = false, tf32 = false;
-    std::string tune;
-    Options options("bench",
-                    "Times a training step on synthetic images (step, the default) or single ops at the sizes of a "
-                    "ResNet-32 step (ops).",
-                    {"bkd bench step --network resnet32 --method bkd", "bkd bench ops --op 'conv2d*'"});
-    options.words("MODE", words, 0, 1, "step or ops");
+    std::int64_t rounds = beside.rounds;
+    bool as_json = false, tf32 = false, direct = false;
+    Options options(
+        "bench",
+        "Times a training step (step, the default) or inference (infer) on random images, single ops (ops),\n"
+        "or a process from its start to its first prediction (start MODEL IMAGES).",
+        {"bkd bench step --network resnet32 --method bkd", "bkd bench infer --batch 1", "bkd bench step --peer torch",
+         "bkd bench ops --op 'conv2d*'"});
+    options.words("MODE", words, 0, 3, "step, infer, ops, or start with its two files");
     machine.add_to(options);
-    options.value("--network", step.network, "step: a network of models/list.inc");
+    options.value("--network", step.network, "step, infer: a network of models/list.inc");
     options.choice("--method", method, {"ce", "bkd"}, "step: which loss");
     options.choice("--dtype", dtype, {"f32", "bf16"}, "of activations, or of the ops' tensors");
-    options.value("--batch", step.batch, 2, 65536, "step: images a batch");
-    options.value("--size", step.size, 8, 512, "step: height and width of an image");
-    options.value("--channels", step.channels, 1, 16, "step: of an image");
-    options.value("--classes", step.classes, 2, 100000, "step: of the classifier");
-    options.value("--steps", step.steps, 1, 100000, "step: timed steps");
+    options.value("--batch", step.batch, 1, 65536, "step, infer: images a batch; step: at least 2");
+    options.value("--size", step.size, 8, 512, "step, infer: height and width of an image");
+    options.value("--channels", step.channels, 1, 16, "step, infer: of an image");
+    options.value("--classes", step.classes, 5, 100000, "step, infer: of the classifier");
+    options.value("--steps", step.steps, 1, 100000, "step, infer: timed steps or batches");
+    options.flag("--direct", direct, "on a CPU: compute.winograd = false");
     options.flag("--tf32", tf32, "step, on a GPU: products of f32 numbers with 10 bits of mantissa");
     options.value("--tune", tune, "step, on a GPU: times cuDNN's engines and notes the fastest in this file");
+    options.choice("--peer", peer, {"torch"}, "step, infer, on a CPU: ratios to the same work in PyTorch");
+    options.value("--rounds", rounds, 1, 1000, "--peer: processes of each program, in turn");
+    options.value("--python", beside.python, "--peer: a Python with torch and numpy");
     options.value("--op", ops, "ops: names, with * and ?, separated by commas");
     options.value("--case", cases, "ops: cases whose id this regular expression finds");
     options.value("--min-time", seconds, 0.01, 60, "ops: seconds of samples a case");
     options.flag("--json", as_json, "the result as one JSON document");
-    options.only_in("step", {"--network", "--method", "--batch", "--size", "--channels", "--classes", "--steps",
-                             "--tf32", "--tune"});
+    options.only_in("step", {"--method", "--tf32", "--tune"});
+    options.only_in(
+        std::vector<std::string>{"step", "infer"},
+        {"--network", "--batch", "--size", "--channels", "--classes", "--steps", "--peer", "--rounds", "--python"});
     options.only_in("ops", {"--op", "--case", "--min-time"});
     if (!options.parse(arguments)) return 0;
     const std::string mode = words.empty() ? "step" : words[0];
-    if (mode != "step" && mode != "ops")
-        throw InputError(
-            {.id = 203, .what = fmt::format("bench has no mode \"{}\"", printable(mode)), .try_ = "step or ops"});
+    if (mode != "step" && mode != "infer" && mode != "ops" && mode != "start")
+        throw InputError({.id = 203,
+                          .what = fmt::format("bench has no mode \"{}\"", printable(mode)),
+                          .try_ = "step, infer, ops or start"});
     options.check_mode(mode);
+    const std::size_t words_of_mode = mode == "start" ? 3 : 1;
+    if (words.size() > words_of_mode)
+        throw InputError(
+            {.id = 207, .what = fmt::format("\"{}\" is one word too many", printable(words[words_of_mode]))});
+    if (mode == "start" && words.size() < words_of_mode)
+        throw InputError(
+            {.id = 206, .what = "bench start needs a model and a file of images", .try_ = "bkd help predict"});
     step.dtype = dtype == "bf16" ? DType::bf16 : DType::f32;
-    if (mode == "ops") return bench_ops(machine, ops, cases, step.dtype, seconds, as_json);
     step.distils = method == "bkd";
     step.device = machine.chosen_device();
     step.backend = machine.backend();
+    step.backend.winograd = !direct;
     step.backend.tf32 = tf32;
     step.backend.tunes = !tune.empty();
     step.backend.plans = tune;
-    if (step.device.kind != DeviceKind::cuda && (tf32 || !tune.empty()))
-        throw InputError({.id = 208,
-                          .what = fmt::format("{} has no effect on {}", tf32 ? "--tf32" : "--tune", step.device.str()),
-                          .at = tf32 ? "option --tf32" : "option --tune",
-                          .try_ = "--device cuda"});
-    const StepBench result = bench_step(step);
-    if (as_json)
-        fmt::print("{}\n", to_json(step, result).dump());
-    else
-        print_step(step, result);
-    return 0;
+    const auto needs = [&](DeviceKind kind, bool is_given, const char* option) {
+        if (is_given && (step.device.kind == DeviceKind::cuda) != (kind == DeviceKind::cuda))
+            throw InputError({.id = 208,
+                              .what = fmt::format("{} has no effect on {}", option, step.device.str()),
+                              .at = fmt::format("option {}", option),
+                              .try_ = kind == DeviceKind::cuda ? "--device cuda" : "--device cpu"});
+    };
+    needs(DeviceKind::cuda, tf32, "--tf32");
+    needs(DeviceKind::cuda, !tune.empty(), "--tune");
+    needs(DeviceKind::cpu, direct, "--direct");
+    needs(DeviceKind::cpu, !peer.empty(), "--peer");
+    const auto print = [&](const auto& json, const auto& text) {
+        if (as_json)
+            fmt::print("{}\n", json().dump());
+        else
+            text();
+        return 0;
+    };
+    if (mode == "ops") return bench_ops(step, ops, cases, seconds, as_json);
+    if (mode == "start") {
+        const StartBench b = bench_start(words[1], words[2], machine.threads);
+        return print([&] { return to_json(b); }, [&] { print_start(b); });
+    }
+    if (!peer.empty()) {
+        beside.work = step;
+        beside.infers = mode == "infer";
+        beside.steps = step.steps;
+        beside.rounds = static_cast<int>(rounds);
+        const Ceilings before = measure_ceilings(step.device, step.backend);
+        const PeerBench b = bench_beside_torch(beside);
+        const Ceilings after = measure_ceilings(step.device, step.backend);
+        return print([&] { return to_json(beside, b, before, after); }, [&] { print_peer(beside, b, before, after); });
+    }
+    if (mode == "infer") {
+        const InferenceBench b = bench_inference(step, step.steps);
+        return print([&] { return to_json(static_cast<const TrainingStepOptions&>(step), b); },
+                     [&] { print_inference(step, b); });
+    }
+    if (step.batch < 2)
+        throw InputError(
+            {.id = 203, .what = "--batch 1 is no batch that batch norm can train on", .try_ = "--batch 2"});
+    const StepBench b = bench_step(step);
+    return print([&] { return to_json(step, b); },
+                 [&] { print_step(step, b, measure_ceilings(step.device, step.backend)); });
 }
 
 }

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""The training step of `bkd bench step` in PyTorch: the same images, weights, loss and optimizer, so that losses agree.
+"""The training step of `bkd bench step`, or the inference of `bkd bench infer`, in PyTorch: the same images, weights, loss
+and optimizer, so that losses and logits agree.
 
     peer_torch.py --network resnet32 --steps 50 ce:f32:eager bkd:bf16:graph bkd:f32:graph:channels_last:tf32
+    peer_torch.py --device cpu --threads 2 --batch 1 infer:f32:freeze:channels_last
 
-A word is method, dtype and mode, then switches. Modes: eager; graph: the step captured in a CUDA graph and replayed; compile:
-torch.compile of the networks, then as eager. Switches: channels_last; tf32, products with 10 bits of mantissa.
+A word is method, dtype and mode, then switches. Methods: ce, bkd; infer: logits alone. Modes: eager; graph: the step captured in a
+CUDA graph and replayed; compile: torch.compile of the networks, then as eager; freeze, of infer: torch.jit's frozen trace, batch
+norms folded. Switches: channels_last; tf32, products with 10 bits of mantissa.
 
 Images and weights come from the same random numbers (engine/rng.h), so the first losses must be those of `bkd bench step`; a
 time whose losses differ is of other work. Prints one line of JSON a word. Needs torch and numpy, and nothing of bkd.
@@ -116,25 +119,54 @@ def bkd_loss(z, teacher, labels, log_omega, temperature=2.0):
     return F.cross_entropy(z, labels) + temperature**2 * distance
 
 
+def make_images(o, device):
+    pixels = draw([1, 2], o.batch * o.size * o.size * o.channels)[0].astype(np.uint8)
+    return torch.from_numpy(pixels.reshape(o.batch, o.size, o.size, o.channels)).to(device).permute(0, 3, 1, 2)
+
+
+def normalised(images, memory):
+    return ((images.float() / 255 - 0.5) / 0.25).contiguous(memory_format=memory)
+
+
+def memory_format(o):
+    return torch.channels_last if o.channels_last else torch.contiguous_format
+
+
+def make_inference(o, device):
+    depth, memory = int(o.network.removeprefix("resnet")), memory_format(o)
+    network = ResNet(depth, o.classes, o.channels, "student").to(device, memory_format=memory).eval()
+    images = make_images(o, device)
+    if o.mode == "freeze":
+        with torch.no_grad():
+            network = torch.jit.optimize_for_inference(torch.jit.trace(network, normalised(images, memory)))
+    if o.mode == "compile":
+        network = torch.compile(network)
+
+    def step():
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=o.dtype == "bf16"):
+            return network(normalised(images, memory)).float()
+
+    return step
+
+
 def make_step(o, device):
     depth = int(o.network.removeprefix("resnet"))
     student, teacher = (ResNet(depth, o.classes, o.channels, scope).to(device) for scope in ("student", "teacher"))
     if o.channels_last:
         student, teacher = (n.to(memory_format=torch.channels_last) for n in (student, teacher))
     teacher.eval()
-    optimizer = torch.optim.SGD(student.parameters(), lr=0.1, momentum=0.9, weight_decay=2e-4, foreach=True)
-    pixels = draw([1, 2], o.batch * o.size * o.size * o.channels)[0].astype(np.uint8)
-    images = torch.from_numpy(pixels.reshape(o.batch, o.size, o.size, o.channels)).to(device).permute(0, 3, 1, 2)
+    optimizer = torch.optim.SGD(student.parameters(), lr=0.01, momentum=0.9, weight_decay=2e-4, foreach=True)
+    images = make_images(o, device)
     labels = (torch.arange(o.batch) % o.classes).to(device)
     log_omega = torch.full((o.classes,), -0.5, device=device)
     run_student, run_teacher = student, teacher
     if o.mode == "compile":
         run_student, run_teacher = torch.compile(student), torch.compile(teacher)
-    memory = torch.channels_last if o.channels_last else torch.contiguous_format
+    memory = memory_format(o)
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        x = ((images.float() / 255 - 0.5) / 0.25).contiguous(memory_format=memory)
+        x = normalised(images, memory)
         with torch.autocast(device.type, torch.bfloat16, enabled=o.dtype == "bf16"):
             z = run_student(x).float()
             if o.method == "bkd":
@@ -164,8 +196,10 @@ def captured(step):
 def measure(o, device):
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = o.tf32
     synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    step = make_step(o, device)
-    if o.mode == "graph":
+    step = make_inference(o, device) if o.method == "infer" else make_step(o, device)
+    if o.method == "infer":
+        run, losses = step, step()[0].tolist()[:5]
+    elif o.mode == "graph":
         run, losses = captured(step)
     else:
         run, losses = step, [step().item() for _ in range(3)]
@@ -178,14 +212,16 @@ def measure(o, device):
         run()
         synchronize()
         single.append(1000 * (time.perf_counter() - began))
-    for _ in range(3):
+    for _ in range(3 if device.type == "cuda" else 0):
         began = time.perf_counter()
         for _ in range(o.steps):
             run()
         synchronize()
         queued.append(1000 * (time.perf_counter() - began) / o.steps)
-    return {"program": f"PyTorch {torch.__version__}", "losses": losses, "median_ms": statistics.median(single),
-            "queued_ms": min(queued)}
+    single.sort()
+    return {"program": f"PyTorch {torch.__version__}", "logits" if o.method == "infer" else "losses": losses,
+            "min_ms": single[0], "quartile_ms": single[len(single) // 4], "median_ms": statistics.median(single),
+            "queued_ms": min(queued, default=None)}
 
 
 def main():
@@ -195,7 +231,10 @@ def main():
     for name, value in (("batch", 128), ("size", 32), ("channels", 3), ("classes", 100), ("steps", 50)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--threads", type=int, help="of the CPU")
     o = parser.parse_args()
+    if o.threads:
+        torch.set_num_threads(o.threads)
     torch.backends.cudnn.benchmark = True
     device = torch.device(o.device)
     for word in o.words:

@@ -1,0 +1,94 @@
+#include "tools/bench/timed_program.h"
+
+#include "kernels/error.h"
+#include "tools/bench/times.h"
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+namespace bkd {
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+    throw InputError({.id = 701,
+                      .what = fmt::format("{}: {}", what, std::strerror(errno)),
+                      .why = "the system gives this process no more",
+                      .try_ = "fewer programs at once"});
+}
+
+struct Pipe {
+    Pipe() {
+        if (::pipe(ends) != 0) fail("no pipe for a program");
+    }
+    ~Pipe() {
+        shut(0);
+        shut(1);
+    }
+    Pipe(const Pipe&) = delete;
+    void shut(int end) {
+        if (ends[end] >= 0) ::close(ends[end]);
+        ends[end] = -1;
+    }
+    int ends[2];
+};
+
+// In the child: only what may be called between fork and exec.
+[[noreturn]] void become(char* const* command, const std::vector<std::string>& environment, int out, int err) {
+    ::dup2(out, STDOUT_FILENO);
+    ::dup2(err, STDERR_FILENO);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(number, SIG_DFL);
+    for (const std::string& variable : environment) ::putenv(const_cast<char*>(variable.c_str()));
+    ::execvp(command[0], command);
+    _exit(127);
+}
+
+// True as long as the other end is open.
+bool read_some(int fd, std::string& to) {
+    std::array<char, 65536> buffer;
+    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+    if (n > 0) to.append(buffer.data(), static_cast<std::size_t>(n));
+    return n > 0 || (n < 0 && errno == EINTR);
+}
+
+}
+
+TimedProgram run_timed(const std::vector<std::string>& command, const std::vector<std::string>& environment) {
+    std::vector<char*> words;
+    for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
+    words.push_back(nullptr);
+    Pipe out, err;
+    TimedProgram result;
+    const double began = now_ms();
+    const pid_t process = ::fork();
+    if (process < 0) fail("no process for a program");
+    if (process == 0) become(words.data(), environment, out.ends[1], err.ends[1]);
+    out.shut(1);
+    err.shut(1);
+    std::array<pollfd, 2> ends{{{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}}};
+    while (ends[0].fd >= 0 || ends[1].fd >= 0) {
+        if (::poll(ends.data(), ends.size(), -1) < 0 && errno != EINTR) break;
+        for (std::size_t i = 0; i < ends.size(); ++i) {
+            if (ends[i].fd < 0 || ends[i].revents == 0) continue;
+            if (!read_some(ends[i].fd, i == 0 ? result.out : result.err)) ends[i].fd = -1;
+            if (i == 0 && result.first_byte_ms == 0 && !result.out.empty()) result.first_byte_ms = now_ms() - began;
+        }
+    }
+    int status = 0;
+    rusage used{};
+    while (::wait4(process, &status, 0, &used) < 0)
+        if (errno != EINTR) fail("a program's end cannot be waited for");
+    result.total_ms = now_ms() - began;
+    result.peak_mib = static_cast<double>(used.ru_maxrss) / 1024;
+    result.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    return result;
+}
+
+}

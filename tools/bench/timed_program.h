@@ -1,0 +1,20 @@
+#pragma once
+// Runs a program to its end and says how long it took and how much memory: what `bkd bench --peer` compares.
+#include <string>
+#include <vector>
+
+namespace bkd {
+
+struct TimedProgram {
+    int code = 0;  // exit code; 128 + the signal that ended it
+    std::string out, err;
+    double first_byte_ms = 0;  // from its start to the first byte on standard output; 0: none came
+    double total_ms = 0;
+    double peak_mib = 0;  // of resident memory
+};
+
+// `command`: program, looked for in PATH, and its arguments; `environment`: NAME=VALUE beside this process's own.
+// InputError E0701 where no process can be started. A program that is not there ends with code 127.
+TimedProgram run_timed(const std::vector<std::string>& command, const std::vector<std::string>& environment = {});
+
+}
