@@ -60,6 +60,9 @@ private:
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t max_bytes,
                                  std::string_view asked_by = {}, const FileSystem& system = {});
 
+// Every byte, however many of them write(2) takes at once; false, with errno, where it takes none.
+bool write_all(const FileSystem& system, int fd, std::span<const std::byte> bytes);
+
 enum class Overwrite : std::uint8_t { no, yes };
 
 // After return the file holds `bytes` and is on the disk. After an exception or a crash it is what it was before, and

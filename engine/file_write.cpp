@@ -84,7 +84,8 @@ std::string temporary_name(const std::string& name) {
     return fmt::format(".tmp.{}.{}.{:016x}", name, ::getpid(), bits);
 }
 
-// Writes all of it, in pieces; false leaves the reason in errno.
+}
+
 bool write_all(const FileSystem& system, int fd, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
         const ssize_t written =
@@ -94,6 +95,8 @@ bool write_all(const FileSystem& system, int fd, std::span<const std::byte> byte
     }
     return true;
 }
+
+namespace {
 
 // Fills and closes the temporary file. Returns the name of the call that failed, its reason in errno, or null.
 const char* fill(const FileSystem& system, Descriptor& file, std::span<const std::byte> bytes) {

@@ -141,8 +141,7 @@ void RunLock::write(std::int64_t heartbeat) {
     line_ = fmt::format("{} {} {} {} {} {}\n", self.host, self.pid, self.ticks, self.boot, heartbeat, since_);
     written_ = std::chrono::steady_clock::now();
     // The file is opened for appending: after the cut the line is its first.
-    if (system_.truncate(file_.get(), 0) != 0 ||
-        system_.write(file_.get(), line_.data(), line_.size()) != static_cast<ssize_t>(line_.size()))
+    if (system_.truncate(file_.get(), 0) != 0 || !write_all(system_, file_.get(), std::as_bytes(std::span(line_))))
         throw InputError({.id = errno == ENOSPC || errno == EDQUOT ? 602 : 603,
                           .what = fmt::format("writing lock fails: {}", std::generic_category().message(errno)),
                           .at = printable(folder_)});

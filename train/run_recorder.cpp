@@ -145,24 +145,27 @@ void RunRecorder::epoch_ended(StageRun& run, const EpochReport& report) {
     }
     const bool ends_stretch = run_.cadence.epochs > 0 && report.epoch % run_.cadence.epochs == 0;
     if (ends_stretch || run.is_done())
-        folder_.log("checkpoint", {{"path", write_checkpoint(run)}, {"step", global_step()}});
+        write_checkpoint(run, /*is_recorded=*/true);
     else if (is_checkpoint_due())
         write_checkpoint(run);
     folder_.sync_log();
     if (run.is_done() && report.metrics) summaries_.push_back({stage, report.epoch, *report.metrics, run.best()});
 }
 
-std::string RunRecorder::write_checkpoint(StageRun& run) {
+std::string RunRecorder::write_checkpoint(StageRun& run, bool is_recorded) {
     Checkpoint checkpoint{.stage_index = static_cast<std::int64_t>(index_of(run.stage())),
                           .global_step = global_step(),
                           .run = run_facts.at("id").text(),
                           .config_hash = run_.config_hash};
     run.save(checkpoint);
+    const std::string path = "checkpoints/" + checkpoint_name(checkpoint);
+    // First: a process that ends between the two goes on from the checkpoint before, and records this one again.
+    if (is_recorded) folder_.log("checkpoint", {{"path", path}, {"step", global_step()}});
     folder_.write_checkpoint(checkpoint, run_.recipe.integer("checkpoint.keep_last"),
                              run_.recipe.integer("checkpoint.keep_every"));
     checkpoint_step_ = checkpoint.global_step;
     last_checkpoint_ = std::chrono::steady_clock::now();
-    return "checkpoints/" + checkpoint_name(checkpoint);
+    return path;
 }
 
 // No record "checkpoint": an uninterrupted run has none here.

@@ -44,8 +44,9 @@ public:
     void begin_process(const Json& earlier, std::int64_t segment);
 
 private:
-    std::string write_checkpoint(StageRun& run);  // its path within the folder
-    bool is_checkpoint_due() const;               // by time
+    // Its path within the folder; is_recorded: with a record "checkpoint" in the log.
+    std::string write_checkpoint(StageRun& run, bool is_recorded = false);
+    bool is_checkpoint_due() const;  // by time
     void write_model(StageRun& run, const StageResult& result, const char* which, std::int64_t epoch);
     void write_evaluation(StageRun& run, const char* which, std::int64_t epoch, const Metrics& metrics);
     std::vector<std::string> class_names(const Stage& stage) const;  // in the stage's numbering

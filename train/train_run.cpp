@@ -39,7 +39,8 @@ public:
           stages_(complete_stages(*method_, recipe)),
           settings_(read_run_settings(recipe)),
           make_network_(network_factory(for_data(settings_.network, data_.train))),
-          runtime_(options.device, {.threads = options.threads,
+          runtime_(options.device,
+                   {.threads = options.threads,
                     .strict = settings_.is_strict,
                     .winograd = settings_.winograd,
                     .tf32 = settings_.tf32},
@@ -159,9 +160,10 @@ RunResult finish(OpenRun& run, RunRecorder& recorder, RunFolder& folder, const C
         start();
         const bool is_done = run.train(recorder, folder, from);
         const char* state = is_done ? "done" : "stopped";
-        recorder.write_facts(state);
+        // run.json last: once it says "done" the run is taken up no more.
         folder.log("end", {{"state", state}, {"step", recorder.global_step()}});
         folder.sync_log();
+        recorder.write_facts(state);
         return {folder.path(), is_done ? RunResult::State::done : RunResult::State::stopped, recorder.summaries()};
     } catch (const InputError& error) {
         write_failure(recorder, folder, error.id(), error.parts().what);

@@ -144,7 +144,8 @@ def listed(names, most=2):
     names = list(dict.fromkeys(names))
     if len(names) <= most:
         return ", ".join(f"`{name}`" for name in names)
-    shown = next((name for name in names if name.startswith("cifar10_lt_100")), names[0])
+    cells = [name for name in names if name.startswith("cifar10_lt_100")]
+    shown = min(cells or names, key=lambda name: (len(name), name))
     return f"`{shown}` and {len(names) - 1} more"
 
 

@@ -116,7 +116,7 @@ TEST_CASE("every shipped recipe loads without a warning, and its first line name
             CHECK(recipe.text("method.name") == cell.substr(bar + 1));
             CHECK(recipe.text("model.name") == "resnet32");
         }
-    CHECK(recipes.size() == 117);
+    CHECK(recipes.size() == 120);
     for (const InstalledRecipe& installed : recipes) {
         CAPTURE(installed.name);
         const Recipe recipe = load_recipe(installed.name, {}, {.folders = shipped});
