@@ -144,6 +144,10 @@ void write_model_file(const std::filesystem::path& path, const ModelFacts& facts
 }
 
 TensorToStore f32_tensor(std::string name, std::vector<std::int64_t> shape, std::span<const float> values) {
+    std::int64_t count = 1;
+    for (const std::int64_t extent : shape) count *= extent;
+    BKD_CHECK(count == static_cast<std::int64_t>(values.size()), "{} has {} numbers for {}", name, values.size(),
+              count);
     return {
         .name = std::move(name), .type = ElementType::f32, .shape = std::move(shape), .bytes = std::as_bytes(values)};
 }

@@ -78,8 +78,11 @@ struct Inputs {
     Bound bound(std::int64_t terms, const Layer& layer) const {
         if (is_exact) return exact();
         Bound bound = has_one_sign() ? products_of_one_sign(terms) : products(terms);
-        // Tiles round at the size of the largest of some neighbouring pixels.
-        if (layer.in_tiles && draw.kind == Draw::Kind::wide) bound.largest = bound.terms;
+        if (!layer.in_tiles) return bound;
+        // Four outputs share the products of 16 pixels, of which one in a padded corner reads a quarter; and where
+        // pixels differ by orders of magnitude all four round at the size of the largest.
+        bound.terms = std::max(bound.terms, std::min(4 * bound.terms, 64.0));
+        if (draw.kind == Draw::Kind::wide) bound.largest = bound.terms;
         return bound;
     }
 };

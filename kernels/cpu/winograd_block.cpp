@@ -234,7 +234,7 @@ BKD_INLINE void add_products(const float* v, const float* d, std::int64_t tiles,
         static constexpr WinogradKernels table{image, gradient, outputs, product, products};                           \
     };
 
-#if defined(__x86_64__) && !defined(BKD_NO_CLONES)
+#if defined(__x86_64__)
 BKD_WINOGRAD_KERNELS(Avx512, "arch=x86-64-v4", 16)
 BKD_WINOGRAD_KERNELS(Avx2, "arch=x86-64-v3", 8)
 #endif
@@ -242,7 +242,7 @@ BKD_WINOGRAD_KERNELS(Avx2, "arch=x86-64-v3", 8)
 }
 
 const WinogradKernels* winograd_kernels([[maybe_unused]] int lanes) {
-#if defined(__x86_64__) && !defined(BKD_NO_CLONES)
+#if defined(__x86_64__)
     if (lanes == 16 && __builtin_cpu_supports("x86-64-v4")) return &Avx512::table;
     if (lanes == 8 && __builtin_cpu_supports("x86-64-v3")) return &Avx2::table;
 #endif

@@ -106,6 +106,7 @@ TEST_CASE("winograd: what is not finite or huge reaches the numbers that read it
 }
 
 TEST_CASE("winograd: the same bits for any number of threads") {
+    if (cpu::winograd_kernels() == nullptr) return;  // oneDNN's depend on it
     Machine one({DeviceKind::cpu, 0}, {.threads = 1}), three({DeviceKind::cpu, 0}, {.threads = 3});
     const Results a = one.run({}), b = three.run({});
     CHECK(a.y == b.y);
