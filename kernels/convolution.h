@@ -5,8 +5,9 @@
 //   p = (h + 2 padding_h - r) / stride_h + 1, rounded down; likewise q. Cross-correlation: no tap is flipped.
 //   Precision    products and sums in f32 whatever the storage. An element's error is small beside the sum of its own
 //                |products|. Where a CPU takes F(2 x 2, 3 x 3) for f32 (BackendOptions::winograd; 3 x 3 taps, stride 1,
-//                channels in sixteens, from 8 tiles a channel on), beside the largest of its neighbours' within 3 pixels
-//                instead: that is the same unless numbers side by side differ by many orders of magnitude.
+//                channels in sixteens, up to 128 x 128 of them, from 8 tiles a channel on), beside the largest of its
+//                neighbours' within 3 pixels instead: that is the same unless numbers side by side differ by many
+//                orders of magnitude.
 //   Same bits    again on the same machine for the same number of threads.
 //   Aliasing     none. Any extent but the channels may be 0: an empty output is written by doing nothing.
 #include "kernels/family.h"

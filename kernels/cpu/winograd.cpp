@@ -1,12 +1,10 @@
-// F(2 x 2, 3 x 3) over whole images (winograd.h): cut into blocks of tiles, each transformed, multiplied and transformed
-// back by one thread while it lies in the caches (winograd_block.h).
+// F(2 x 2, 3 x 3) over whole images (winograd.h): cut into blocks of tiles, each transformed, multiplied and
+// transformed back by one thread while it lies in the caches (winograd_block.h).
 #include "kernels/cpu/winograd.h"
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/winograd_block.h"
-
-#include <omp.h>
 
 #include <cmath>
 #include <limits>
@@ -56,17 +54,16 @@ struct TileGrid {
 
 std::int64_t image_size(const Shape& s) { return s.product(1, 4); }
 
-// Floats of scratch for each thread that a loop may have; which block uses which does not change a bit.
-class ThreadScratch {
-public:
-    ThreadScratch(CpuStream& stream, std::int64_t floats)
-        : floats_((floats + 15) / 16 * 16), memory_(stream, static_cast<std::size_t>(stream.threads * floats_) * 4) {}
-    float* mine() const { return memory_.as<float>() + omp_get_thread_num() * floats_; }
-
-private:
-    std::int64_t floats_;
-    Scratch memory_;
-};
+// body(first, last, scratch): a part of [0, count) for each thread, with `floats` of its own. How many parts there are
+// changes no bit.
+template <class Body>
+void for_each_part(CpuStream& stream, std::int64_t count, std::int64_t floats, std::int64_t work, const Body& body) {
+    const std::int64_t parts = std::min<std::int64_t>(stream.threads, count), stride = (floats + 15) / 16 * 16;
+    const Scratch memory(stream, static_cast<std::size_t>(parts * stride) * sizeof(float));
+    parallel_for(stream, parts, 1, work, [&](std::int64_t part, std::int64_t, std::int64_t) {
+        body(count * part / parts, count * (part + 1) / parts, memory.as<float>() + part * stride);
+    });
+}
 
 // Asks for a block's share of a tensor while another one is multiplied, a sixteenth with each plane: what a block reads
 // or writes lies side by side, but too far apart in time for the processor to see it coming.
@@ -103,7 +100,8 @@ BKD_INLINE void multiply_g_transposed(float m0, float m1, float m2, float m3, fl
     c = 0.5f * (m1 + m2) + m3;
 }
 
-// u = G g G^T of 3 x 3 taps for `count` pairs of channels: tap t of pair i is g[t step + i], value v goes to u[v plane + i].
+// u = G g G^T of 3 x 3 taps for `count` pairs of channels: tap t of pair i is g[t step + i], value v goes to
+// u[v plane + i].
 BKD_SIMD void transform_taps(const float* BKD_RESTRICT g, std::int64_t step, std::int64_t count, float* BKD_RESTRICT u,
                              std::int64_t plane) {
 #pragma GCC ivdep  // planes do not overlap
@@ -210,9 +208,7 @@ void correlate(CpuStream& stream, const Correlation& a) {
     const std::int64_t c = a.x_shape[3], k = a.y_shape[3];
     const TileGrid grid(a.y_shape, tiles_a_block);
     const std::int64_t v_plane = plane_stride(grid.tiles, c), m_plane = plane_stride(grid.tiles, k);
-    const ThreadScratch scratch(stream, planes * (v_plane + m_plane));
-    const auto run = [&](std::int64_t block, std::int64_t, std::int64_t) {
-        float *v = scratch.mine(), *m = v + planes * v_plane;
+    const auto run = [&](std::int64_t block, float* v, float* m) {
         bool is_small = a.taps.are_small;
         const std::int64_t tiles = grid.for_each_strip(block, [&](const TilePlace& at) {
             is_small &= kernels.transform_image(at.strip(a.x_shape, a.padding), a.x + at.image * image_size(a.x_shape),
@@ -234,7 +230,11 @@ void correlate(CpuStream& stream, const Correlation& a) {
                 correlate_directly(a, at.image, strip);
         });
     };
-    parallel_for(stream, grid.blocks, 1, grid.blocks * grid.tiles * c * k, run);
+    for_each_part(stream, grid.blocks, planes * (v_plane + m_plane), grid.blocks * grid.tiles * c * k,
+                  [&](std::int64_t first, std::int64_t last, float* scratch) {
+                      for (std::int64_t block = first; block < last; ++block)
+                          run(block, scratch, scratch + planes * v_plane);
+                  });
 }
 
 }
@@ -245,6 +245,8 @@ bool suits_winograd(const CpuStream& stream, const Shape& x, const Shape& w, con
     if (w[1] != 3 || w[2] != 3 || g.stride != std::array<std::int64_t, 2>{1, 1}) return false;
     if (g.padding[0] != g.padding[1] || g.padding[0] > 2) return false;
     if (x[3] % 16 != 0 || w[0] % 16 != 0) return false;
+    // Transformed weights of 1 MiB stay in the second cache; larger ones would come from memory for each block.
+    if (x[3] * w[0] > 128 * 128) return false;
     const Shape y = convolution_shape(x, w, g);
     return y[0] * ((y[1] + 1) / 2) * ((y[2] + 1) / 2) >= 8 * std::max(x[3], w[0]);
 }
@@ -252,7 +254,7 @@ bool suits_winograd(const CpuStream& stream, const Shape& x, const Shape& w, con
 void winograd_forward(CpuStream& stream, const Conv2dForward& args) {
     const Taps taps{args.w.as<float>(), args.w.dim(3), args.w.dim(0), false};
     const std::int64_t c = taps.c, k = taps.k;
-    const Scratch memory(stream, static_cast<std::size_t>(2 * planes * c * k) * 4);
+    const Scratch memory(stream, static_cast<std::size_t>(2 * planes * c * k) * sizeof(float));
     float *u = memory.as<float>(), *by_output = u + planes * c * k;
     // [k][9][c] -> [16][k, c] -> [16][c, k]
     parallel_for(stream, k, 16, k * c * planes, [&](std::int64_t first, std::int64_t last, std::int64_t) {
@@ -268,7 +270,7 @@ void winograd_forward(CpuStream& stream, const Conv2dForward& args) {
 void winograd_data(CpuStream& stream, const Conv2dBackward& args) {
     const Taps taps{args.w.as<float>(), args.w.dim(3), args.w.dim(0), true};
     const std::int64_t c = taps.c, k = taps.k;
-    const Scratch memory(stream, static_cast<std::size_t>(planes * c * k) * 4);
+    const Scratch memory(stream, static_cast<std::size_t>(planes * c * k) * sizeof(float));
     float* u = memory.as<float>();
     parallel_for(stream, k, 16, k * c * planes, [&](std::int64_t first, std::int64_t last, std::int64_t) {
         for (std::int64_t i = first; i < last; ++i) transform_taps(taps.w + (i * 9 + 8) * c, -c, c, u + i * c, k * c);
@@ -277,8 +279,8 @@ void winograd_data(CpuStream& stream, const Conv2dBackward& args) {
                        2 - args.geometry.padding[0], args.dx.accumulate, taps, u});
 }
 
-// dw = G^T (sum over tiles of B^T x B times A dy A^T) G. The sum is cut into a number of chunks that the shape gives, each
-// added up by one thread.
+// dw = G^T (sum over tiles of B^T x B times A dy A^T) G. The sum is cut into a number of chunks that the shape gives,
+// each added up by one thread.
 bool winograd_weight(CpuStream& stream, const Conv2dBackward& args) {
     const WinogradKernels& kernels = *winograd_kernels();
     const std::int64_t k = args.w.dim(0), c = args.w.dim(3), pairs = c * k;
@@ -286,35 +288,36 @@ bool winograd_weight(CpuStream& stream, const Conv2dBackward& args) {
     const TileGrid grid(args.dy.shape, tiles_a_block);
     const std::int64_t v_plane = plane_stride(grid.tiles, c), d_plane = plane_stride(grid.tiles, k);
     const std::int64_t chunks = std::min<std::int64_t>(8, grid.blocks), sums = planes * plane_stride(c, k);
-    const ThreadScratch scratch(stream, planes * (v_plane + d_plane));
-    const Scratch partial(stream, static_cast<std::size_t>(chunks * sums) * 4);
-    parallel_for(
-        stream, chunks, 1, grid.blocks * grid.tiles * pairs, [&](std::int64_t chunk, std::int64_t, std::int64_t) {
-            float *v = scratch.mine(), *d = v + planes * v_plane, *m = partial.as<float>() + chunk * sums;
-            std::fill_n(m, sums, 0.0f);
-            bool is_small = true;
-            for (std::int64_t block = grid.blocks * chunk / chunks; block < grid.blocks * (chunk + 1) / chunks;
-                 ++block) {
-                const std::int64_t tiles = grid.for_each_strip(block, [&](const TilePlace& at) {
-                    is_small &=
-                        kernels.transform_image(at.strip(args.x.shape, args.geometry.padding[0]),
+    const Scratch partial(stream, static_cast<std::size_t>(chunks * sums) * sizeof(float));
+    const auto add_block = [&](std::int64_t block, float* v, float* d, float* m) {
+        bool is_small = true;
+        const std::int64_t tiles = grid.for_each_strip(block, [&](const TilePlace& at) {
+            is_small &= kernels.transform_image(at.strip(args.x.shape, args.geometry.padding[0]),
                                                 x + at.image * image_size(args.x.shape), v + at.before * c, v_plane);
-                    is_small &= kernels.transform_gradient(at.strip(args.dy.shape, 0),
-                                                           dy + at.image * image_size(args.dy.shape), d + at.before * k,
-                                                           d_plane);
-                });
-                const Ahead<false> next_x(x, args.x.count(), block + 1, grid.blocks, 2 * args.x.dim(2) * c);
-                const Ahead<false> next_dy(dy, args.dy.count(), block + 1, grid.blocks, 0);
-                for (std::int64_t i = 0; i < planes; ++i) {
-                    next_x.fetch(i);
-                    next_dy.fetch(i);
-                    kernels.add_products(v + i * v_plane, d + i * d_plane, tiles, c, k, m + i * plane_stride(c, k));
-                }
-            }
-            if (!is_small) m[0] = std::numeric_limits<float>::quiet_NaN();  // refused below
+            is_small &= kernels.transform_gradient(
+                at.strip(args.dy.shape, 0), dy + at.image * image_size(args.dy.shape), d + at.before * k, d_plane);
         });
+        const Ahead<false> next_x(x, args.x.count(), block + 1, grid.blocks, 2 * args.x.dim(2) * c);
+        const Ahead<false> next_dy(dy, args.dy.count(), block + 1, grid.blocks, 0);
+        for (std::int64_t i = 0; i < planes; ++i) {
+            next_x.fetch(i);
+            next_dy.fetch(i);
+            kernels.add_products(v + i * v_plane, d + i * d_plane, tiles, c, k, m + i * plane_stride(c, k));
+        }
+        if (!is_small) m[0] = std::numeric_limits<float>::quiet_NaN();  // refused below
+    };
+    for_each_part(stream, chunks, planes * (v_plane + d_plane), grid.blocks * grid.tiles * pairs,
+                  [&](std::int64_t first, std::int64_t last, float* scratch) {
+                      for (std::int64_t chunk = first; chunk < last; ++chunk) {
+                          float* m = partial.as<float>() + chunk * sums;
+                          std::fill_n(m, sums, 0.0f);
+                          const std::int64_t end = grid.blocks * (chunk + 1) / chunks;
+                          for (std::int64_t block = grid.blocks * chunk / chunks; block < end; ++block)
+                              add_block(block, scratch, scratch + planes * v_plane, m);
+                      }
+                  });
     // [16][c, k] -> [9][c, k], and where that is finite -> [k][9][c]; a band of 16 input channels at a time
-    const Scratch memory(stream, static_cast<std::size_t>(9 * pairs) * 4);
+    const Scratch memory(stream, static_cast<std::size_t>(9 * pairs) * sizeof(float));
     float* taps = memory.as<float>();
     parallel_for(stream, c, 16, pairs * planes * chunks, [&](std::int64_t first, std::int64_t last, std::int64_t) {
         const std::int64_t count = (last - first) * k;

@@ -1,9 +1,9 @@
 #pragma once
 // The inner loops of winograd.cpp, on blocks of tiles that stay in a core's caches, one version an instruction set.
 //
-//   planes   a transformed tile has 4 x 4 values a channel; value i of all tiles of a block is one plane [tiles, channels],
-//            and the planes lie plane_stride() apart: a power of two would put all of them into the same sets of the
-//            first cache.
+//   planes   a transformed tile has 4 x 4 values a channel; value i of all tiles of a block is one plane
+//            [tiles, channels], and the planes lie plane_stride() apart: a power of two would put all of them into the
+//            same sets of the first cache.
 #include <cstdint>
 
 namespace bkd::kernels::cpu {
