@@ -1,4 +1,4 @@
-// The inner loops of winograd.cpp (winograd_block.h), written once over a vector type V: one register of the instruction
+// The inner loops of winograd.cpp (winograd_block.h), written once over a vector type: one register of the instruction
 // set. The matrices are those of F(2 x 2, 3 x 3), Lavin and Gray 2015, section 4.1:
 //
 //         1  0 -1  0           1  1  1  0
@@ -31,7 +31,7 @@ BKD_INLINE void store(float* to, const typename Vector<lanes>::Type& value) {
     *reinterpret_cast<typename Vector<lanes>::Unaligned*>(to) = value;
 }
 
-// `rows` pixels of one column of an image, `lanes` channels each, from x, which points to those channels of pixel (0, 0).
+// `rows` pixels of one column of an image, `lanes` channels each, from x, which points to those of pixel (0, 0).
 // `largest` becomes that of the bits of all |pixels|, whose order is that of the numbers, NaN last.
 template <int lanes, int rows>
 BKD_INLINE void load_column(const TileStrip& s, const float* x, std::int64_t column,
@@ -186,8 +186,8 @@ BKD_INLINE void add_product_rows(const float* v, const float* d, std::int64_t ti
     }
 }
 
-// Blocks of registers: 16 sums where there are 32 registers, 12 or 8 where there are 16. Fewer than 8 would wait for each
-// other.
+// Blocks of registers: 16 sums where there are 32 registers, 12 or 8 where there are 16. Fewer than 8 would wait for
+// each other.
 template <int lanes>
 BKD_INLINE void multiply(const float* v, const float* u, std::int64_t tiles, std::int64_t c, std::int64_t k, float* m) {
     std::int64_t column = 0;
