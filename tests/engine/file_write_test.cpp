@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -82,6 +83,14 @@ TEST_CASE("a missing folder, a folder as target and a folder without permission 
     CHECK(id_of([&] { write_file_atomically(folder / "none" / "a", "x", Overwrite::no); }) == "E0601");
     CHECK(id_of([&] { write_file_atomically(folder / "inner", "x", Overwrite::yes); }) == "E0604");
     CHECK(id_of([&] { write_file_atomically(folder / "inner" / "", "x", Overwrite::yes); }) == "E0604");
+    REQUIRE(::mkfifo((folder / "pipe").c_str(), 0666) == 0);
+    std::filesystem::create_symlink(folder / "pipe", folder / "link");
+    for (const char* name : {"pipe", "link"}) {
+        CHECK(id_of([&] { write_file_atomically(folder / name, "x", Overwrite::yes); }) == "E0604");
+        CHECK(id_of([&] { check_place(folder / name, Overwrite::no); }) == "E0604");
+    }
+    CHECK(std::filesystem::is_fifo(folder / "link"));
+    for (const char* name : {"pipe", "link"}) std::filesystem::remove(folder / name);
     FileSystem read_only;
     read_only.open = [](int at, const char* path, int flags, mode_t mode) {
         if ((flags & O_CREAT) == 0) return FileSystem().open(at, path, flags, mode);

@@ -54,6 +54,8 @@ TEST_CASE("a page beside its run is replaced, one named by --out is not, unless 
     CHECK(run_program(folder, "report " + run + out).code == 0);
     CHECK(run_program(folder, "report " + run + out).code == 6);
     CHECK(run_program(folder, "report " + run + out + " --force").code == 0);
+    CHECK(run_program(folder, "report " + run + " --out " + run + "/run.json --force").code == 6);
+    CHECK(run_program(folder, "report " + run).code == 0);
 }
 
 TEST_CASE("without the run's data the page says so and shows what the run has written") {
