@@ -7,8 +7,8 @@
 //
 // Failures are InputError. Reading: E0501 not there, E0502 no permission, E0503 no regular file, E0504 I/O error or cut
 // off meanwhile, E0407 larger than allowed. Writing: E0601 no such folder, E0602 no space, E0603 I/O error, E0604 is a
-// folder, a device or a pipe, E0605 no permission or read-only, E0606 is an input, E0607 exists already. No other file of the project
-// opens a file for writing.
+// folder, a device or a pipe, E0605 no permission or read-only, E0606 is an input, E0607 exists already. No other file
+// of the project opens a file for writing.
 #include "engine/file_system.h"
 #include "kernels/error.h"
 

@@ -161,10 +161,6 @@ pid_t writer_of(std::string_view name) {
     return error == std::errc{} && end == name.data() + last ? pid : 0;
 }
 
-}
-
-namespace {
-
 // Devices, pipes and sockets, also behind a link, are not replaced, whatever the caller may overwrite.
 void refuse_special_file(const std::filesystem::path& path, std::string_view what) {
     std::error_code ignored;

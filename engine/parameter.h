@@ -45,10 +45,11 @@ class Parameters {
 public:
     // Names are unique. References stay valid.
     Parameter& add(Parameter parameter);
-    // Allocates the blocks of numbers that are written next, without gradients: all that inference needs. The numbers are
-    // zeros until then.
+    // Allocates the blocks of numbers that are written next, without gradients: all that inference needs. The numbers
+    // are zeros until then.
     void allocate(const Context& ctx);
-    // Allocates the blocks, those of gradients too, and fills them: parameter `x` from the key (seed, "<scope>/init/x"), scope = "student".
+    // Allocates the blocks, those of gradients too, and fills them: parameter `x` from the key
+    // (seed, "<scope>/init/x"), scope = "student".
     void materialise(const Context& ctx, std::uint64_t seed, std::string_view scope);
 
     std::deque<Parameter>& all() { return all_; }

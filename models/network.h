@@ -42,8 +42,8 @@ public:
     virtual Shape input_shape(std::int64_t batch) const = 0;
 
     // Into the inference form: batch norms by their running statistics become part of the convolutions before them, by
-    // the parameters' numbers as they are now; fold again after writing to those. A folded network cannot train: LogicError
-    // on a tape or in a training context. A network without batch norms stays as it is.
+    // the parameters' numbers as they are now; fold again after writing to those. A folded network cannot train:
+    // LogicError on a tape or in a training context. A network without batch norms stays as it is.
     virtual void fold(const Context&) {}
 
     Tensor operator()(Context& ctx, const Tensor& input) const { return head(ctx, features(ctx, input)); }

@@ -1,7 +1,7 @@
 #pragma once
 // The paths that a verb works on, one after the other: words as they are, "@list.txt" for a file with one path a line,
-// "-" for the lines of standard input, each handed out as soon as it is there. Empty lines are left out. In a list every
-// line is a path, whatever it begins with.
+// "-" for the lines of standard input, each handed out as soon as it is there. Empty lines are left out. In a list
+// every line is a path, whatever it begins with.
 #include <deque>
 #include <optional>
 #include <string>
@@ -14,8 +14,8 @@ public:
     // InputError E0207 for more than one "-".
     explicit InputPaths(const std::vector<std::string>& words);
 
-    // The next path; nothing after the last. InputError E0501 .. E0504 and E0407 of a list, E0407 for a line of more than
-    // 1 MiB, E0504 if standard input cannot be read.
+    // The next path; nothing after the last. InputError E0501 .. E0504 and E0407 of a list, E0407 for a line of more
+    // than 1 MiB, E0504 if standard input cannot be read.
     std::optional<std::string> next();
 
 private:

@@ -6,7 +6,7 @@
 
 namespace bkd {
 
-// mixup.*: who sees which images, and which labels the cross-entropy has.     Zhang et al. 2018; paper: Algorithm 1, line 9
+// mixup.*: who sees which images, which labels the cross-entropy has.     Zhang et al. 2018; paper: Algorithm 1, line 9
 struct Mixing {
     enum class TeacherInput : std::uint8_t { mixed, mix_of_outputs, clean };
     double alpha = 0;

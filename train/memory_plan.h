@@ -21,8 +21,8 @@ struct PlannedTraining {
     FindResult read_file;  // results that stages and companions take from files
 };
 
-// Opens every stage on a device that executes nothing, in order, and hands it over with the device where its next step is
-// to be made; with `batch` for stages that have the batch size of the first.
+// Opens every stage on a device that executes nothing, in order, and hands it over with the device where its next step
+// is to be made; with `batch` for stages that have the batch size of the first.
 void plan_stages(const PlannedTraining& planned, std::int64_t batch,
                  const std::function<void(StageRun&, Runtime&)>& make_step);
 

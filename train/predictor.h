@@ -19,8 +19,8 @@ namespace bkd {
 
 struct PredictorOptions {
     std::filesystem::path model{};
-    // For files that do not say it (PyTorch's), or against what they say; empty: nothing. Of the set `data` (data/list.inc)
-    // the class names and the normalisation are taken where the file has none.
+    // For files that do not say it (PyTorch's), or against what they say; empty: nothing. Of the set `data`
+    // (data/list.inc) the class names and the normalisation are taken where the file has none.
     std::string network{}, classifier{}, data{};
     std::optional<std::vector<float>> mean{}, deviation{};  // per channel, of values in 0..1
     Device device{};
@@ -32,7 +32,8 @@ struct PredictorOptions {
 class Predictor {
 public:
     // InputError E04nn of the file, E0304 for what nobody says (network, normalisation), E0305 for a network that reads
-    // words or other classes than those of `data`, E0203 for a normalisation that fits no channel count, E08nn of the device.
+    // words or other classes than those of `data`, E0203 for a normalisation that fits no channel count, E08nn of the
+    // device.
     explicit Predictor(const PredictorOptions& options);
 
     std::int64_t classes() const { return network_->options().classes; }
@@ -62,8 +63,8 @@ private:
 
 // softmax(logits) in f64, rounded once; both [classes].
 void probabilities(std::span<const float> logits, std::span<float> p);
-// order [classes]: its first k are the classes of the largest logits, largest first; of equal ones the lower class first,
-// as arg max has it.
+// order [classes]: its first k are the classes of the largest logits, largest first; of equal ones the lower class
+// first, as arg max has it.
 void rank_classes(std::span<const float> logits, std::span<std::int32_t> order, std::size_t k);
 
 }

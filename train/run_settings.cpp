@@ -45,6 +45,13 @@ RunSettings read_run_settings(const Recipe& r) {
     return s;
 }
 
+NetworkOptions RunSettings::network_for(const ImageSet& set) const {
+    NetworkOptions options = network;
+    options.classes = set.classes();
+    options.channels = set.channels;
+    return options;
+}
+
 void RunSettings::apply(Training& training) const {
     training.seed = seed;
     training.loader_threads = loader_threads;

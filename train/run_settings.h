@@ -1,6 +1,7 @@
 #pragma once
 // What a recipe says of a run beside its data and its stages, read in one place: so that who opens the run (train_run),
 // plans a step of it (step_tape) or only looks for keys without effect reads the same keys.
+#include "data/image_set.h"
 #include "models/network.h"
 #include "train/checkpoint_cadence.h"
 #include "train/method.h"
@@ -8,7 +9,7 @@
 namespace bkd {
 
 struct RunSettings {
-    NetworkOptions network{};  // but for classes and channels, which are the data's
+    NetworkOptions network{};  // but for classes and channels, which are the data's: network_for()
     DType storage = DType::f32;
     bool is_strict = false, winograd = true, tf32 = false;
     CheckpointCadence cadence{};
@@ -21,6 +22,7 @@ struct RunSettings {
     std::optional<double> divergence_above{};
     std::int64_t divergence_steps = 100;
 
+    NetworkOptions network_for(const ImageSet& set) const;
     void apply(Training& training) const;
 };
 

@@ -111,9 +111,9 @@ private:
     std::int64_t steps_per_epoch_ = 0, epochs_ = 0, total_steps_ = 0;
     std::int64_t epochs_done_ = 0, done_ = 0, epoch_end_ = 0;
 
-    // Numbers of a step, in device memory; position_ [3] i32: epoch, step of the epoch, place in losses_. fault_ [1] i32:
-    // how many losses and numbers of gradients were not finite; from the first one on no update is made, so that the weights
-    // stay those of that step until the host sees it.
+    // Numbers of a step, in device memory; position_ [3] i32: epoch, step of the epoch, place in losses_. fault_ [1]
+    // i32: how many losses and numbers of gradients were not finite; from the first one on no update is made, so that
+    // the weights stay those of that step until the host sees it.
     Tensor learning_rate_memory_, position_, fault_;
     double learning_rate_ = 0;
     // The step as the device replays it until the epoch ends, for batches of these sizes.

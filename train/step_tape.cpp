@@ -161,10 +161,7 @@ std::vector<StepTape> tapes_of(const Recipe& recipe) {
 
     Runtime runtime({DeviceKind::plan, 0}, {}, settings.storage);
     Splits splits;
-    NetworkOptions network = settings.network;
-    network.classes = set.classes();
-    network.channels = set.channels;
-    Training training{.runtime = runtime, .splits = splits, .make_network = network_factory(network)};
+    Training training{.runtime = runtime, .splits = splits, .make_network = network_factory(settings.network_for(set))};
     settings.apply(training);
 
     // Whatever file the recipe names: a network's start.
@@ -188,7 +185,7 @@ std::vector<StepTape> tapes_of(const Recipe& recipe) {
                     const Stage& stage = run.stage();
                     StepTape tape{.stage = stage.name,
                                   .method = stage.method.empty() ? recipe.text("method.name") : stage.method,
-                                  .network = network.name,
+                                  .network = settings.network.name,
                                   .storage = settings.storage,
                                   .batch = stage.batch_size.value_or(128),
                                   .parameters = run.context().network().parameters().count()};

@@ -1,6 +1,6 @@
 #pragma once
-// What one training step does, launch by launch: each stage of a recipe is opened on the `plan` backend, where a step of
-// it is recorded and nothing is executed. No file is read: in the data set's place stand images of its extents without
+// What one training step does, launch by launch: each stage of a recipe is opened on the `plan` backend, where a step
+// of it is recorded and nothing is executed. No file is read: in the data set's place stand images of its extents without
 // contents, and model files that the recipe names are taken to fit.
 #include "kernels/shape.h"
 #include "train/recipe.h"
@@ -19,7 +19,8 @@ struct TapeLaunch {
     std::string op{};    // kernel op: "conv2d_forward"
     // Engine op whose gradient this is; empty outside of "backward".
     std::string gradient_of{};
-    // Layer whose parameters it takes, "all parameters" or "all gradients"; where it takes none, the one whose output it reads, after "after ".
+    // Layer whose parameters it takes, "all parameters" or "all gradients"; where it takes none, the one whose output it
+    // reads, after "after ".
     std::string layer{};
     std::vector<TapeTensor> tensors{};
     double flops = 0;                                // multiplications and additions
@@ -41,8 +42,8 @@ struct StepTape {
     std::int64_t bytes_written() const;
 };
 
-// A tape for each stage, in the order they run. InputError as check_recipe() (run_settings.h) and for networks, heads and
-// companions as `train`.
+// A tape for each stage, in the order they run. InputError as check_recipe() (run_settings.h) and for networks, heads
+// and companions as `train`.
 std::vector<StepTape> tapes_of(const Recipe& recipe);
 
 }

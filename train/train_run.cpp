@@ -23,12 +23,6 @@ std::string random_id() {
     return fmt::format("{:08x}{:08x}{:08x}{:08x}", device(), device(), device(), device());
 }
 
-NetworkOptions for_data(NetworkOptions network, const ImageSet& set) {
-    network.classes = set.classes();
-    network.channels = set.channels;
-    return network;
-}
-
 // Everything of a run but its folder: what is opened the same way at the start and on resume.
 class OpenRun {
 public:
@@ -38,7 +32,7 @@ public:
           method_(make_method(recipe.text("method.name"), {recipe, data_.counts()})),
           stages_(complete_stages(*method_, recipe)),
           settings_(read_run_settings(recipe)),
-          make_network_(network_factory(for_data(settings_.network, data_.train))),
+          make_network_(network_factory(settings_.network_for(data_.train))),
           runtime_(options.device,
                    {.threads = options.threads,
                     .strict = settings_.is_strict,

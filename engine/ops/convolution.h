@@ -8,8 +8,8 @@ namespace bkd {
 Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& bias,
               const kernels::ConvolutionGeometry& geometry);
 
-// max(conv2d(x, w, bias) + residual, 0) for inference: without a gradient, LogicError on a tape. w in x's dtype, bias [k],
-// residual as y or empty. The last steps change the convolution's result in its place.
+// max(conv2d(x, w, bias) + residual, 0) for inference: without a gradient, LogicError on a tape. w in x's dtype, bias
+// [k], residual as y or empty. The last steps change the convolution's result in its place.
 Tensor conv2d_relu(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& bias,
                    const kernels::ConvolutionGeometry& geometry, const Tensor& residual = {});
 

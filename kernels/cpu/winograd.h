@@ -1,7 +1,7 @@
 #pragma once
 // Convolutions of 3 x 3 taps with 16 multiplications for four outputs where the direct way takes 36: F(2 x 2, 3 x 3),
-// Winograd 1980; Lavin and Gray 2015. Its constants are 0, 1, -1 and 1/2: sums of integers stay exact, and errors are of
-// the size of a direct convolution's. (F(4 x 4) would take 36 for sixteen outputs; its constants down to 1/24 cost
+// Winograd 1980; Lavin and Gray 2015. Its constants are 0, 1, -1 and 1/2: sums of integers stay exact, and errors are
+// of the size of a direct convolution's. (F(4 x 4) would take 36 for sixteen outputs; its constants down to 1/24 cost
 // both.)
 //
 //   Bits          the same for any number of threads.

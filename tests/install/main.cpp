@@ -1,5 +1,5 @@
-// A program that embeds the engine: a network of its own, trained on the made data set `synthetic` and then put into its
-// inference form. Built against an installed bkd, outside of its source tree (CMakeLists.txt beside this file).
+// A program that embeds the engine: a network of its own, trained on the made data set `synthetic` and then put into
+// its inference form. Built against an installed bkd, outside of its source tree (CMakeLists.txt beside this file).
 #include "data/dataset.h"
 #include "engine/layers/conv_norm.h"
 #include "engine/layers/linear.h"
@@ -15,7 +15,7 @@
 
 using namespace bkd;
 
-// images [n, 32, 32, 3] -> logits [n, classes]: two convolutions with batch norm and ReLU, the mean over pixels, a linear layer
+// images [n, 32, 32, 3] -> logits [n, classes]: two convolutions with batch norm and ReLU, mean over pixels, linear
 struct TinyNet {
     explicit TinyNet(std::int64_t classes) : linear(parameters, "linear", 32, classes, Init::normal(0.25)) {}
 

@@ -71,7 +71,7 @@ private:
     std::unique_ptr<Stream> stream_ = backend_->make_stream();
 };
 
-// Places where one is a number that the other is not, or where numbers differ by more than `tolerance`, relative above 1.
+// Places where one alone is a number, or where numbers differ by more than `tolerance`, relative above 1.
 int differences(const Floats& got, const Floats& want, double tolerance) {
     int count = 0;
     for (std::size_t i = 0; i < want.size(); ++i) {

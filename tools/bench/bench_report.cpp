@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 namespace bkd {
-
 namespace {
 
 void print_ceilings(const char* when, const Ceilings& c) {
@@ -63,8 +62,8 @@ Json to_json(const StepBenchOptions& o, const StepBench& b) {
 
 void print_inference(const TrainingStepOptions& o, const InferenceBench& b) {
     fmt::print("{}\n{} in {}, batch norms folded, batch {} of {}x{}x{}, {} classes: {:.3f} ms a batch (median; "
-               "quartile {:.3f}, "
-               "best {:.3f}), {:.0f} images/s\nmemory {:.1f} MiB of tensors and scratch; asked the system {} times\n",
+               "quartile {:.3f}, best {:.3f}), {:.0f} images/s\n"
+               "memory {:.1f} MiB of tensors and scratch; asked the system {} times\n",
                b.description, o.network, name_of(o.dtype), o.batch, o.size, o.size, o.channels, o.classes, b.median_ms,
                b.quartile_ms, b.min_ms, 1000.0 * static_cast<double>(o.batch) / b.median_ms,
                static_cast<double>(b.pool_bytes) / (1 << 20), b.steady_requests);

@@ -102,17 +102,12 @@ bool agree(const std::vector<double>& ours, const std::vector<double>& theirs, D
     return true;
 }
 
-double median(std::vector<double> numbers) {
-    if (numbers.empty()) return 0;
-    std::sort(numbers.begin(), numbers.end());
-    return numbers[numbers.size() / 2];
-}
-
-std::vector<double> quiet(const std::vector<double>& quartiles) {
-    std::vector<double> kept;
-    for (const double q : quartiles)
-        if (q > 0) kept.push_back(q);
-    return kept;
+// Of those above 0; 0 if there is none.
+double median_of(const std::vector<double>& numbers) {
+    Times sorted;
+    for (const double number : numbers)
+        if (number > 0) sorted.add_ms(number);
+    return sorted.size() == 0 ? 0 : sorted.median();
 }
 
 void run_once(Contestant& c, const PeerOptions& o, std::vector<double>& ours, std::string& peer_name) {
@@ -179,9 +174,9 @@ PeerBench bench_beside_torch(const PeerOptions& options) {
         for (Contestant& c : all)
             if (c.times.failure.empty()) run_once(c, options, ours, bench.peer);
     for (Contestant& c : all) {
-        c.times.quartile_ms = median(quiet(c.times.quartiles));
+        c.times.quartile_ms = median_of(c.times.quartiles);
         c.times.best_ms = c.bests.empty() ? 0 : *std::min_element(c.bests.begin(), c.bests.end());
-        c.times.peak_mib = median(c.peaks);
+        c.times.peak_mib = median_of(c.peaks);
         bench.times.push_back(c.times);
     }
     add_ratios(bench);

@@ -23,8 +23,8 @@ struct PeerTimes {
     bool is_ours = false;
     double best_ms = 0, quartile_ms = 0;  // over all rounds: the least, and the median of the quartiles
     double peak_mib = 0;                  // resident, median
-    std::vector<double> quartiles{};        // of each round; 0 where it was disturbed: its median lies 1.3 times above
-    std::string failure{};                 // why there are no times: other losses, no PyTorch
+    std::vector<double> quartiles{};      // of each round; 0 where it was disturbed: its median lies 1.3 times above
+    std::string failure{};                // why there are no times: other losses, no PyTorch
 };
 
 struct PeerRatio {

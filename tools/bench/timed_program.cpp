@@ -3,7 +3,9 @@
 #include "kernels/error.h"
 #include "tools/bench/times.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,7 +28,7 @@ namespace {
 
 struct Pipe {
     Pipe() {
-        if (::pipe(ends) != 0) fail("no pipe for a program");
+        if (::pipe2(ends, O_CLOEXEC) != 0) fail("no pipe for a program");
     }
     ~Pipe() {
         shut(0);
@@ -41,13 +43,19 @@ struct Pipe {
 };
 
 // In the child: only what may be called between fork and exec.
-[[noreturn]] void become(char* const* command, const std::vector<std::string>& environment, int out, int err) {
+[[noreturn]] void become(char* const* command, char* const* environment, int out, int err) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // it does not outlive the program
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(number, SIG_DFL);
-    for (const std::string& variable : environment) ::putenv(const_cast<char*>(variable.c_str()));
-    ::execvp(command[0], command);
+    ::execvpe(command[0], command, environment);
     _exit(127);
+}
+
+std::vector<char*> pointers_to(const std::vector<std::string>& words) {
+    std::vector<char*> pointers;
+    for (const std::string& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
+    return pointers;
 }
 
 // True as long as the other end is open.
@@ -61,20 +69,24 @@ bool read_some(int fd, std::string& to) {
 }
 
 TimedProgram run_timed(const std::vector<std::string>& command, const std::vector<std::string>& environment) {
-    std::vector<char*> words;
-    for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
+    std::vector<char*> words = pointers_to(command), variables = pointers_to(environment);
     words.push_back(nullptr);
+    for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
+    variables.push_back(nullptr);
     Pipe out, err;
     TimedProgram result;
     const double began = now_ms();
     const pid_t process = ::fork();
     if (process < 0) fail("no process for a program");
-    if (process == 0) become(words.data(), environment, out.ends[1], err.ends[1]);
+    if (process == 0) become(words.data(), variables.data(), out.ends[1], err.ends[1]);
     out.shut(1);
     err.shut(1);
     std::array<pollfd, 2> ends{{{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}}};
     while (ends[0].fd >= 0 || ends[1].fd >= 0) {
-        if (::poll(ends.data(), ends.size(), -1) < 0 && errno != EINTR) break;
+        if (::poll(ends.data(), ends.size(), -1) < 0) {
+            if (errno == EINTR) continue;
+            fail("a program's output cannot be read");
+        }
         for (std::size_t i = 0; i < ends.size(); ++i) {
             if (ends[i].fd < 0 || ends[i].revents == 0) continue;
             if (!read_some(ends[i].fd, i == 0 ? result.out : result.err)) ends[i].fd = -1;

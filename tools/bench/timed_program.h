@@ -13,7 +13,7 @@ struct TimedProgram {
     double peak_mib = 0;  // of resident memory
 };
 
-// `command`: program, looked for in PATH, and its arguments; `environment`: NAME=VALUE beside this process's own.
+// `command`: program, looked for in PATH, and its arguments; `environment`: NAME=VALUE before this process's own.
 // InputError E0701 where no process can be started. A program that is not there ends with code 127.
 TimedProgram run_timed(const std::vector<std::string>& command, const std::vector<std::string>& environment = {});
 

@@ -1,5 +1,5 @@
-// bkd inspect FILE [TENSOR] | RECIPE [key=value ...] [--tape] | RUN --omega --teacher-probs --gradients-by-class: what a
-// model file, checkpoint, golden file, recipe or run holds. Values of a file are read only when a tensor is named.
+// bkd inspect FILE [TENSOR] | RECIPE [key=value ...] [--tape] | RUN --omega --teacher-probs --gradients-by-class: what
+// a model file, checkpoint, golden file, recipe or run holds. Values of a file are read only when a tensor is named.
 #include "tools/inspect/inspect.h"
 #include "engine/file_type.h"
 #include "engine/model_file.h"

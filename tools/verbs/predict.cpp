@@ -73,9 +73,8 @@ int run_predict(const std::vector<std::string>& arguments) {
     bool as_json = false, force = false;
     Options options(
         "predict",
-        "Classes of the images in IDX files, CIFAR-10 and -100 records and packed .res files (plain, .gz, .xz): "
-        "one record\n"
-        "each, in the order of the input. A PATH \"-\" is a list of paths on standard input, @FILE one in a "
+        "Classes of the images in IDX files, CIFAR-10 and -100 records and packed .res files (plain, .gz, .xz): one "
+        "record\neach, in the order of the input. A PATH \"-\" is a list of paths on standard input, @FILE one in a "
         "file, one path a line.",
         {"bkd predict student.safetensors t10k-images-idx3-ubyte.gz",
          "bkd predict student.safetensors test_batch.bin --format csv --top-k 3 --out predictions.csv",

@@ -1,0 +1,53 @@
+// `bkd bench --peer` beside programs that stand in for PyTorch.
+#include "tests/engine/temporary_folder.h"
+#include "tests/tools/program.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+namespace bkd::test {
+namespace {
+
+using bkd_test::TemporaryFolder;
+
+// A Python that imports everything, and whose scripts answer with `answer`.
+std::string stand_in(const TemporaryFolder& folder, const std::string& answer) {
+    folder.write("python", "#!/bin/sh\n[ \"$1\" = -c ] && exit 0\necho '" + answer + "'\n");
+    std::filesystem::permissions(folder / "python", std::filesystem::perms::owner_all);
+    return (folder / "python").string();
+}
+
+Said bench_beside(const TemporaryFolder& folder, const std::string& answer) {
+    return run_program(folder.path().string(),
+                       "bench infer --network resnet8 --size 8 --batch 2 --steps 1 --rounds 1 --peer torch --python " +
+                           stand_in(folder, answer));
+}
+
+const std::string times = R"("program":"stand-in 1","min_ms":1,"quartile_ms":2,"median_ms":2)";
+
+}
+
+TEST_CASE("a peer's time counts only where it has done the same work") {
+    const TemporaryFolder folder;
+    const Said other = bench_beside(folder, R"({"schema":"x","logits":[0,0,0,0,1e9],)" + times + "}");
+    CHECK(other.code == 0);
+    CHECK(contains(other.out, "void: other work: its losses or logits are not ours"));
+    CHECK_FALSE(contains(other.out, "bkd / "));
+    const Said failed = bench_beside(folder, R"({"schema":"x","error":"no such network"})");
+    CHECK(contains(failed.out, "void: no such network"));
+}
+
+TEST_CASE("where the numbers are ours, the ratio is that of the times") {
+    const TemporaryFolder folder;
+    const Said own =
+        run_program(folder.path().string(), "bench infer --network resnet8 --size 8 --batch 2 --steps 1 --json");
+    const std::size_t begin = own.out.find("\"logits\":"), end = own.out.find(']', begin);
+    REQUIRE(end != std::string::npos);
+    const std::string logits = own.out.substr(begin, end + 1 - begin);
+    const Said same = bench_beside(folder, R"({"schema":"x",)" + logits + "," + times + "}");
+    CHECK(contains(same.out, "beside stand-in 1; 1 rounds"));
+    CHECK(contains(same.out, "batch 2: bkd / "));
+}
+
+}
