@@ -22,7 +22,7 @@ public:
             throw InputError({.id = 701,
                               .what = fmt::format("no memory for {} bytes", bytes),
                               .at = "cpu",
-                              .try_ = "a smaller batch.size"});
+                              .try_ = "a smaller batch"});
         if (bytes >= huge_page) madvise(data, bytes, MADV_HUGEPAGE);  // advice: a kernel without huge pages says no
         return data;
     }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <new>
 #include <system_error>
 
@@ -79,13 +80,12 @@ int run(const std::vector<std::string>& words) {
 
 void print_error(const InputError& error) { std::fprintf(stderr, "\nbkd: %s", error.message().c_str()); }
 
-// A program started with closed standard files must not open a run's file as one of them.
+// A program started with closed standard files must not open a run's file as one of them. What is written to a closed
+// standard output is lost and has to fail; a message may be lost.
 void open_standard_files() {
-    for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR))
-        if (fd > 2) {
-            close(fd);
-            return;
-        }
+    for (const auto& [fd, access] :
+         {std::pair{STDIN_FILENO, O_RDONLY}, {STDOUT_FILENO, O_RDONLY}, {STDERR_FILENO, O_WRONLY}})
+        if (fcntl(fd, F_GETFD) < 0) open("/dev/null", access);  // the lowest number that is free: fd
 }
 
 }
@@ -105,13 +105,21 @@ int main(int count, char** words) {
     } catch (const bkd::InputError& error) {
         bkd::print_error(error);
         return error.exit_code();
+    } catch (const std::filesystem::filesystem_error& error) {
+        const std::string path = bkd::printable(error.path1().string());
+        const bkd::InputError unreadable =
+            error.code() == std::errc::permission_denied
+                ? bkd::InputError({.id = 502, .what = fmt::format("not allowed to read {}", path)})
+                : bkd::InputError({.id = 504, .what = fmt::format("cannot read {}: {}", path, error.code().message())});
+        bkd::print_error(unreadable);
+        return unreadable.exit_code();
     } catch (const std::system_error& error) {
         bkd::print_error(bkd::InputError(
             {.id = 602, .what = fmt::format("writing the result failed: {}", error.what()), .at = "standard output"}));
         return 6;
     } catch (const std::bad_alloc&) {
         bkd::print_error(
-            bkd::InputError({.id = 701, .what = "the machine has no memory left", .try_ = "a smaller batch.size"}));
+            bkd::InputError({.id = 701, .what = "the machine has no memory left", .try_ = "a smaller batch"}));
         return 7;
     } catch (const std::exception& error) {
         std::fprintf(stderr,

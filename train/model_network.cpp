@@ -65,15 +65,16 @@ private:
     std::string name() const {
         if (!asked_.name.empty()) return asked_.name;
         std::string found = text("name"), names;
-        if (found.empty())
-            throw InputError({.id = 304,
-                              .what = "the file does not say which network it is",
-                              .at = printable(file_.path),
-                              .try_ = "--network resnet32"});
         for (const NetworkEntry& entry : network_list()) {
             if (entry.name == found) return found;
             names += fmt::format("{}{}", names.empty() ? "" : ", ", entry.name);
         }
+        if (found.empty())
+            throw InputError({.id = 304,
+                              .what = "the file does not say which network it is",
+                              .at = printable(file_.path),
+                              .why = "the networks are " + names,
+                              .try_ = "--network NAME says which it is"});
         fail(fmt::format("no network is called \"{}\"", printable(found)), "the networks are " + names,
              "--network NAME says which it is");
     }

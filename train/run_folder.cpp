@@ -13,15 +13,24 @@ namespace fs = std::filesystem;
 constexpr const char* metrics_header =
     "stage,epoch,step,loss,top1,top5,balanced,many,medium,few,eval_loss,learning_rate";
 
+[[noreturn]] void fail_to_make(const fs::path& path, const std::error_code& error) {
+    throw InputError({.id = 601,
+                      .what = fmt::format("cannot make folder {}: {}", printable(path.string()), error.message()),
+                      .at = "run.dir"});
+}
+
 // False if something is there already.
 bool make_folder(const fs::path& path) {
     std::error_code error;
     const bool is_new = fs::create_directory(path, error);
-    if (error)
-        throw InputError({.id = 601,
-                          .what = fmt::format("cannot make folder {}: {}", printable(path.string()), error.message()),
-                          .at = "run.dir"});
+    if (error) fail_to_make(path, error);
     return is_new;
+}
+
+void make_folders(const fs::path& path) {
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error) fail_to_make(path, error);
 }
 
 // The step in "student-e0012-s0001020.ckpt"; -1 for another name.
@@ -51,6 +60,22 @@ std::string time_text(std::chrono::system_clock::time_point time) {
     return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds), since.count() % 1000);
 }
 
+void check_not_of_a_run(const fs::path& result) {
+    std::error_code ignored;
+    if (!fs::exists(result, ignored)) return;
+    constexpr int deepest = 3;  // RUN/checkpoints/aside-2/FILE
+    fs::path folder = fs::weakly_canonical(result, ignored).parent_path();
+    for (int depth = 1; depth <= deepest; ++depth, folder = folder.parent_path()) {
+        if (!fs::exists(folder / "run.json", ignored)) continue;
+        if (depth == 1 && result.filename() == "report.html") return;
+        throw InputError({.id = 606,
+                          .what = fmt::format("{} is a file of a run", printable(result.string())),
+                          .at = printable(folder.string()),
+                          .why = "a run's files are its record, nothing else takes their place",
+                          .try_ = "another name for the result"});
+    }
+}
+
 RunFolder::RunFolder(fs::path path, const FileSystem& system)
     : path_(std::move(path)),
       system_(system),
@@ -65,8 +90,7 @@ RunFolder RunFolder::create(const fs::path& parent, const std::string& name, boo
                           .at = "run.name",
                           .why = "a run lies in run.dir, nowhere else",
                           .try_ = "a word without /"});
-    std::error_code error;
-    fs::create_directories(parent, error);
+    make_folders(parent);
     fs::path path = parent / name;
     for (int suffix = 2; !make_folder(path); ++suffix) {
         if (name_is_given)
@@ -83,6 +107,7 @@ RunFolder RunFolder::create(const fs::path& parent, const std::string& name, boo
         fill(folder);
         return folder;
     } catch (...) {
+        std::error_code error;
         fs::remove_all(path, error);
         throw;
     }

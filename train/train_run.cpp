@@ -215,12 +215,13 @@ void log_start(RunFolder& folder, const Json& facts, const Process& process) {
                        {"device", process.device}});
 }
 
-void narrate_start(Narrator& narrator, const Process& process, const Recipe& recipe, const OpenRun& run,
-                   const RunFolder& folder) {
+// `name`: of the recipe that the run began with; a resumed one is read from the run's own recipe.toml.
+void narrate_start(Narrator& narrator, const Process& process, const std::string& name, const Recipe& recipe,
+                   const OpenRun& run, const RunFolder& folder) {
     narrator.line(fmt::format("bkd {} ({})  {}  seed {}  deterministic={}  dtype={}", process.version, process.commit,
                               process.device, recipe.integer("run.seed"), recipe.text("run.deterministic"),
                               recipe.text("compute.dtype") + (has_tf32(recipe, run) ? "-tf32" : "")));
-    narrator.line(fmt::format("recipe   {}  -> {}", recipe.name(), folder.path().string()));
+    narrator.line(fmt::format("recipe   {}  -> {}", name, folder.path().string()));
     narrator.line("data     " + run.data().description);
     for (const std::string& warning : recipe.warnings) narrator.warning(warning);
     if (recipe.boolean("compute.tf32") && !has_tf32(recipe, run))
@@ -278,7 +279,7 @@ RunResult train_run(const Recipe& recipe, const RunOptions& options, Narrator& n
         const Process process{options.version, options.commit, run.runtime().backend->description()};
         log_start(folder, facts, process);
         folder.log("data", facts.at("data").members());
-        narrate_start(narrator, process, recipe, run, folder);
+        narrate_start(narrator, process, recipe.name(), recipe, run, folder);
     });
 }
 
@@ -366,7 +367,7 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
                               {"step", recorder.global_step()},
                               {"dropped_bytes", folder.dropped_bytes()},
                               {"changed", changed_values(then, recipe)}});
-        narrate_start(narrator, process, recipe, run, folder);
+        narrate_start(narrator, process, facts.at("recipe").text(), recipe, run, folder);
         narrator.line(from ? fmt::format("resumed from {}", checkpoint_name(*from))
                            : std::string("no checkpoint yet: from the start"));
     });

@@ -31,11 +31,31 @@ const std::string times = R"("program":"stand-in 1","min_ms":1,"quartile_ms":2,"
 TEST_CASE("a peer's time counts only where it has done the same work") {
     const TemporaryFolder folder;
     const Said other = bench_beside(folder, R"({"schema":"x","logits":[0,0,0,0,1e9],)" + times + "}");
-    CHECK(other.code == 0);
+    CHECK(other.code == 1);  // no group has its ratio
     CHECK(contains(other.out, "void: other work: its losses or logits are not ours"));
     CHECK_FALSE(contains(other.out, "bkd / "));
     const Said failed = bench_beside(folder, R"({"schema":"x","error":"no such network"})");
     CHECK(contains(failed.out, "void: no such network"));
+}
+
+TEST_CASE("a peer that says what is no answer, or never stops, spoils only its own times") {
+    const TemporaryFolder folder;
+    for (const auto& [answer, why] :
+         {std::pair{R"({"schema":"x","logits":)", "void: "},
+          {R"({"schema":"x","logits":"none",)"
+           R"("program":"p","min_ms":1,"quartile_ms":2,"median_ms":2})",
+           "void: "},
+          {"nothing", "void: it says nothing of its work"},
+          {"'; exec yes '", "void: ended after 1200 s or too much output"},
+          {"'; printf \"Traceback\\n%0300d\\nValueError: the cause\" 1 >&2; exit 3; '", "ValueError: the cause\n"}}) {
+        CAPTURE(std::string(answer));
+        const Said said = bench_beside(folder, answer);
+        CHECK(said.code == 1);
+        CAPTURE(said.out);
+        CHECK(contains(said.out, why));
+        CHECK(contains(said.out, "batch 1    bkd      "));
+        CHECK(said.err.empty());
+    }
 }
 
 TEST_CASE("where the numbers are ours, the ratio is that of the times") {
@@ -48,6 +68,7 @@ TEST_CASE("where the numbers are ours, the ratio is that of the times") {
     const Said same = bench_beside(folder, R"({"schema":"x",)" + logits + "," + times + "}");
     CHECK(contains(same.out, "beside stand-in 1; 1 rounds"));
     CHECK(contains(same.out, "batch 2: bkd / "));
+    CHECK(same.code == 1);  // the logits are not those of batch 1
 }
 
 }

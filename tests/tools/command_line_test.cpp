@@ -362,6 +362,22 @@ TEST_CASE("T62: a program started without standard files trains the same, and wr
     for (const char* file : {"models/train.last.safetensors", "metrics.csv"})
         CHECK(toy.bytes(std::string("open/") + file) == toy.bytes(std::string("closed/") + file));
     CHECK(toy.bytes("closed/log.jsonl").starts_with("{\"t\":"));
+    // Another verb's result is what it prints: where that is lost it has failed.
+    CHECK(std::system((BKD_PROGRAM " help keys >&- 2>" + folder + "/err").c_str()) == 6 << 8);
+    CHECK(contains(text_of_file(folder + "/err"), "error[E0602]"));
+    CHECK(std::system(BKD_PROGRAM " help keys >/dev/null 2>&-") == 0);
+}
+
+TEST_CASE("a path that the system does not look at is one that cannot be read, whatever the verb") {
+    const bkd_test::TemporaryFolder folder;
+    const std::string name(300, 'a');
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+             {"inspect", name}, {"report", name}, {"train", name}, {"train", "--resume", name}}) {
+        CAPTURE(words[0]);
+        const Said said = run_words(folder.path().string(), words);
+        CHECK(said.code == 5);
+        CHECK(contains(said.err, "error[E050"));
+    }
 }
 
 }

@@ -163,6 +163,25 @@ TEST_CASE("records go whole into a file, which is not there before and not if th
     CHECK(contains(own.err, "E0606"));
 }
 
+TEST_CASE("no result takes the place of a file of a run, whichever run it is") {
+    const Desk desk;
+    const std::string run = desk.folder() + "/run";
+    std::filesystem::create_directories(run + "/checkpoints/aside-2");
+    for (const char* name : {"run.json", "log.jsonl", "checkpoints/aside-2/a.ckpt", "report.html"})
+        std::ofstream(run + "/" + name) << "kept";
+    for (const char* name : {"run.json", "log.jsonl", "checkpoints/aside-2/a.ckpt", "checkpoints/../log.jsonl"}) {
+        CAPTURE(name);
+        const Said said = desk.predict(std::string("two --force --out run/") + name);
+        CHECK(said.code == 6);
+        CHECK(contains(said.err, "error[E0606]: run/"));
+        CHECK(desk.text(std::string("run/") + name) == "kept");
+        CHECK(run_program(desk.folder(), "convert " + desk.model() + " " + run + "/" + name + " --force").code == 6);
+        CHECK(desk.text(std::string("run/") + name) == "kept");
+    }
+    CHECK(desk.predict("two --force --out run/report.html").code == 0);
+    CHECK(desk.predict("two --out run/mine.jsonl").code == 0);
+}
+
 TEST_CASE("logits that are not finite have no class: exit code 9, and the file and image are named") {
     const Desk desk;
     const ModelFile file = read_model_file(desk.model());

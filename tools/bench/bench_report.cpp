@@ -98,8 +98,8 @@ Json to_json(const StartBench& b) {
 
 void print_peer(const PeerOptions& o, const PeerBench& b, const Ceilings& before, const Ceilings& after) {
     fmt::print("{} in {}, batch {}, beside {}; {} rounds of one process each; load before: {:.2f}{}\n", o.work.network,
-               name_of(o.work.dtype), o.work.batch, b.peer, o.rounds, b.load_before,
-               b.load_before < 0.3 ? "" : " (not quiet: below 0.3 is)");
+               name_of(o.work.dtype), o.work.batch, b.peer.empty() ? "no peer that answered" : b.peer, o.rounds,
+               b.load_before, b.load_before < 0.3 ? "" : " (not quiet: below 0.3 is)");
     print_ceilings(" before", before);
     print_ceilings(" after", after);
     fmt::print("\n{:<10} {:<34} {:>9} {:>12} {:>10}\n", "work", "program", "best ms", "quartile ms", "peak MiB");

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <optional>
+#include <set>
 
 namespace bkd {
 namespace {
@@ -18,6 +18,20 @@ struct Contestant {
     std::vector<std::string> command{}, environment{};
     std::vector<double> peaks{}, bests{};
 };
+
+constexpr TimeLimits peer_limits{.seconds = 1200, .bytes = std::size_t{64} << 20};  // PyTorch compiles for minutes
+
+// The end of what a program that failed says: of a traceback, its cause.
+std::string last_words(const std::string& text) {
+    const std::size_t end = text.find_last_not_of("\n ") + 1, begin = end - std::min<std::size_t>(end, 150);
+    std::string words;
+    for (const char c : text.substr(begin, end - begin))
+        if (c != '\n')
+            words += c;
+        else
+            words += "; ";
+    return printable(words);
+}
 
 fs::path program() { return fs::read_symlink("/proc/self/exe"); }
 
@@ -59,8 +73,9 @@ void add_group(std::vector<Contestant>& all, const PeerOptions& o, const std::st
     const std::string dtype = name_of(o.work.dtype), allocator = tcmalloc();
     const std::vector<std::string> numbers = numbers_of(o, batch);
     Contestant ours{.times = {.group = group, .name = "bkd", .is_ours = true},
-                    .command = {program().string(), "bench", o.infers ? "infer" : "step", "--json", "--device", "cpu",
-                                "--dtype", dtype}};
+                    .command = {program().string(), "bench", o.infers ? "infer" : "step", "--json", "--device",
+                                o.work.device.str(), "--dtype", dtype}};
+    if (!o.work.backend.winograd) ours.command.emplace_back("--direct");
     if (!o.infers) ours.command.insert(ours.command.end(), {"--method", method});
     ours.command.insert(ours.command.end(), numbers.begin(), numbers.end());
     all.push_back(ours);
@@ -79,17 +94,28 @@ void add_group(std::vector<Contestant>& all, const PeerOptions& o, const std::st
         }
 }
 
-// The last line of the output that is JSON.
-std::optional<Json> answer_of(const TimedProgram& run) {
-    const std::size_t begin = run.out.rfind("{\"schema\"");
-    if (run.code != 0 || begin == std::string::npos) return std::nullopt;
-    return Json::parse(run.out.substr(begin, run.out.find('\n', begin) - begin), "a program's answer");
-}
+// What a process says of its work: its last line that is JSON. InputError where it says less.
+struct Answer {
+    std::string program;
+    std::vector<double> numbers{};  // losses or logits
+    double min_ms = 0, quartile_ms = 0, median_ms = 0;
+};
 
-std::vector<double> checked_numbers(const Json& answer, bool infers) {
-    std::vector<double> numbers;
-    for (const Json& number : answer.at(infers ? "logits" : "losses").elements()) numbers.push_back(number.number());
-    return numbers;
+Answer answer_of(const TimedProgram& run, const PeerOptions& o, bool is_ours) {
+    const auto give_up = [](std::string why) { throw InputError({.id = 801, .what = std::move(why)}); };
+    if (run.is_cut) give_up(fmt::format("ended after {} s or too much output", peer_limits.seconds));
+    if (run.code != 0) give_up(fmt::format("exit code {}: {}", run.code, last_words(run.err)));
+    const std::size_t begin = run.out.rfind("{\"schema\"");
+    if (begin == std::string::npos) give_up("it says nothing of its work");
+    const Json json = Json::parse(run.out.substr(begin, run.out.find('\n', begin) - begin), "a program's answer");
+    if (const Json* error = json.find("error")) give_up(printable(error->text()));
+    Answer answer{.program = is_ours ? "bkd" : json.at("program").text(),
+                  .min_ms = json.at("min_ms").number(),
+                  .quartile_ms = json.at("quartile_ms").number(),
+                  .median_ms = json.at("median_ms").number()};
+    for (const Json& number : json.at(o.infers ? "logits" : "losses").elements())
+        answer.numbers.push_back(number.number());
+    return answer;
 }
 
 bool agree(const std::vector<double>& ours, const std::vector<double>& theirs, DType dtype) {
@@ -110,45 +136,54 @@ double median_of(const std::vector<double>& numbers) {
     return sorted.size() == 0 ? 0 : sorted.median();
 }
 
+// `ours`: the numbers of our own process of this group.
 void run_once(Contestant& c, const PeerOptions& o, std::vector<double>& ours, std::string& peer_name) {
-    const TimedProgram run = run_timed(c.command, c.environment);
-    const std::optional<Json> answer = answer_of(run);
-    const auto give_up = [&](const std::string& why) { c.times.failure = why; };
-    if (!answer) return give_up(fmt::format("exit code {}: {}", run.code, printable(run.err.substr(0, 300))));
-    if (answer->find("error")) return give_up(printable(answer->at("error").text()));
-    const std::vector<double> numbers = checked_numbers(*answer, o.infers);
-    if (c.times.is_ours)
-        ours = numbers;
-    else if (!agree(ours, numbers, o.work.dtype))
-        return give_up("other work: its losses or logits are not ours");
-    if (!c.times.is_ours) peer_name = answer->at("program").text();
-    const double quartile = answer->at("quartile_ms").number();
-    c.times.quartiles.push_back(answer->at("median_ms").number() > 1.3 * quartile ? 0 : quartile);
-    c.bests.push_back(answer->at("min_ms").number());
-    c.peaks.push_back(run.peak_mib);
+    if (c.times.is_ours) ours.clear();
+    const TimedProgram run = run_timed(c.command, c.environment, peer_limits);
+    try {
+        const Answer answer = answer_of(run, o, c.times.is_ours);
+        if (c.times.is_ours)
+            ours = answer.numbers;
+        else if (ours.empty())
+            throw InputError({.id = 801, .what = "our own process has no numbers to hold it against"});
+        else if (!agree(ours, answer.numbers, o.work.dtype))
+            throw InputError({.id = 801, .what = "other work: its losses or logits are not ours"});
+        if (!c.times.is_ours) peer_name = printable(answer.program);
+        c.times.quartiles.push_back(answer.median_ms > 1.3 * answer.quartile_ms ? 0 : answer.quartile_ms);
+        c.bests.push_back(answer.min_ms);
+        c.peaks.push_back(run.peak_mib);
+    } catch (const InputError& error) {  // the others go on
+        c.times.failure = error.parts().what;
+    }
 }
 
-void add_ratio(PeerBench& bench, const std::string& what, const PeerTimes& a, const PeerTimes& b) {
+// False where no round has both.
+bool add_ratio(PeerBench& bench, const std::string& what, const PeerTimes& a, const PeerTimes& b) {
     Times ratios;
     for (std::size_t i = 0; i < std::min(a.quartiles.size(), b.quartiles.size()); ++i)
         if (a.quartiles[i] > 0 && b.quartiles[i] > 0) ratios.add_ms(a.quartiles[i] / b.quartiles[i]);
-    if (ratios.size() == 0) return;
+    if (ratios.size() == 0) return false;
     bench.ratios.push_back({what, static_cast<int>(ratios.size()), ratios.median(), ratios.least(), ratios.most()});
+    return true;
 }
 
 void add_ratios(PeerBench& bench) {
     const PeerTimes* before = nullptr;
+    std::size_t groups = 0, compared = 0;
     for (const PeerTimes& ours : bench.times) {
+        groups += ours.is_ours ? 1 : 0;
         if (!ours.is_ours || ours.quartile_ms == 0) continue;
         const PeerTimes* best = nullptr;
         for (const PeerTimes& peer : bench.times)
             if (!peer.is_ours && peer.group == ours.group && peer.quartile_ms > 0 &&
                 (best == nullptr || peer.quartile_ms < best->quartile_ms))
                 best = &peer;
-        if (best != nullptr) add_ratio(bench, fmt::format("{}: bkd / {}", ours.group, best->name), ours, *best);
+        if (best != nullptr && add_ratio(bench, fmt::format("{}: bkd / {}", ours.group, best->name), ours, *best))
+            ++compared;
         if (before != nullptr && ours.group == "bkd") add_ratio(bench, "bkd / ce, both ours", ours, *before);
         before = &ours;
     }
+    bench.is_whole = compared == groups;
 }
 
 }
@@ -156,16 +191,17 @@ void add_ratios(PeerBench& bench) {
 PeerBench bench_beside_torch(const PeerOptions& options) {
     PeerBench bench;
     if (::getloadavg(&bench.load_before, 1) != 1) bench.load_before = std::nan("");
-    if (const TimedProgram torch = run_timed({options.python, "-c", "import torch, numpy"}); torch.code != 0)
+    const TimedProgram torch = run_timed({options.python, "-c", "import torch, numpy"}, {}, peer_limits);
+    if (torch.code != 0)
         throw InputError(
             {.id = 801,
              .what = fmt::format("PyTorch is not here: {} cannot import torch and numpy", printable(options.python)),
              .at = "option --peer",
-             .why = printable(torch.err.substr(torch.err.size() - std::min<std::size_t>(torch.err.size(), 200))),
+             .why = last_words(torch.err),
              .try_ = "pip install torch numpy, or --python with one that has them"});
     std::vector<Contestant> all;
     if (options.infers)
-        for (const std::int64_t batch : {options.work.batch, std::int64_t{1}})
+        for (const std::int64_t batch : std::set<std::int64_t, std::greater<>>{options.work.batch, 1})
             add_group(all, options, fmt::format("batch {}", batch), "infer", batch);
     else
         for (const char* method : {"ce", "bkd"}) add_group(all, options, method, method, options.work.batch);

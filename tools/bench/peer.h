@@ -38,6 +38,7 @@ struct PeerBench {
     std::string peer;        // "PyTorch 2.15.0", or empty: none was found
     std::vector<PeerTimes> times;
     std::vector<PeerRatio> ratios;  // ours to the best of the peers in each group, and BKD to CE
+    bool is_whole = false;          // each group has its ratio to a peer
 };
 
 // InputError E0801 where PyTorch is not to be found.

@@ -1,9 +1,9 @@
 #include "tools/bench/start_bench.h"
 
-#include "kernels/error.h"
 #include "tools/bench/timed_program.h"
 #include "tools/bench/times.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace bkd {
@@ -22,11 +22,7 @@ StartBench bench_start(const std::string& model, const std::string& images, std:
     Times first, total;
     for (int i = 0; i < starts; ++i) {
         const TimedProgram run = run_timed(command);
-        if (run.code != 0)
-            throw InputError({.id = 203,
-                              .what = fmt::format("bkd predict ends with exit code {}: {}", run.code,
-                                                  printable(run.err.substr(0, 300))),
-                              .try_ = "bkd predict MODEL IMAGES"});
+        if (run.code != 0) return {.exit_code = run.code, .said = run.err};
         first.add_ms(run.first_byte_ms);
         total.add_ms(run.total_ms);
         bench.peak_mib = std::max(bench.peak_mib, run.peak_mib);

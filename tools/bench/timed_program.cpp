@@ -12,6 +12,8 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -68,7 +70,8 @@ bool read_some(int fd, std::string& to) {
 
 }
 
-TimedProgram run_timed(const std::vector<std::string>& command, const std::vector<std::string>& environment) {
+TimedProgram run_timed(const std::vector<std::string>& command, const std::vector<std::string>& environment,
+                       const TimeLimits& limits) {
     std::vector<char*> words = pointers_to(command), variables = pointers_to(environment);
     words.push_back(nullptr);
     for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
@@ -83,7 +86,15 @@ TimedProgram run_timed(const std::vector<std::string>& command, const std::vecto
     err.shut(1);
     std::array<pollfd, 2> ends{{{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}}};
     while (ends[0].fd >= 0 || ends[1].fd >= 0) {
-        if (::poll(ends.data(), ends.size(), -1) < 0) {
+        const double left_ms = limits.seconds > 0 ? began + 1000 * limits.seconds - now_ms() : INT_MAX;
+        const bool is_too_long =
+            limits.bytes > 0 && (result.out.size() > limits.bytes || result.err.size() > limits.bytes);
+        if (left_ms <= 0 || is_too_long) {
+            result.is_cut = true;
+            ::kill(process, SIGKILL);
+            break;  // what it has started may hold the pipes open
+        }
+        if (::poll(ends.data(), ends.size(), static_cast<int>(std::ceil(std::min<double>(left_ms, INT_MAX)))) < 0) {
             if (errno == EINTR) continue;
             fail("a program's output cannot be read");
         }

@@ -1,12 +1,20 @@
 #pragma once
 // Runs a program to its end and says how long it took and how much memory: what `bkd bench --peer` compares.
+#include <cstddef>
 #include <string>
 #include <vector>
 
 namespace bkd {
 
+// Past these a program is killed. 0: none.
+struct TimeLimits {
+    double seconds = 0;
+    std::size_t bytes = 0;  // of standard output, and as many of standard error
+};
+
 struct TimedProgram {
-    int code = 0;  // exit code; 128 + the signal that ended it
+    int code = 0;         // exit code; 128 + the signal that ended it
+    bool is_cut = false;  // it was killed for a limit
     std::string out, err;
     double first_byte_ms = 0;  // from its start to the first byte on standard output; 0: none came
     double total_ms = 0;
@@ -15,6 +23,7 @@ struct TimedProgram {
 
 // `command`: program, looked for in PATH, and its arguments; `environment`: NAME=VALUE before this process's own.
 // InputError E0701 where no process can be started. A program that is not there ends with code 127.
-TimedProgram run_timed(const std::vector<std::string>& command, const std::vector<std::string>& environment = {});
+TimedProgram run_timed(const std::vector<std::string>& command, const std::vector<std::string>& environment = {},
+                       const TimeLimits& limits = {});
 
 }

@@ -72,7 +72,7 @@ int run_bench(const std::vector<std::string>& arguments) {
     options.value("--batch", step.batch, 1, 65536, "step, infer: images a batch; step: at least 2");
     options.value("--size", step.size, 8, 512, "step, infer: height and width of an image");
     options.value("--channels", step.channels, 1, 16, "step, infer: of an image");
-    options.value("--classes", step.classes, 5, 100000, "step, infer: of the classifier");
+    options.value("--classes", step.classes, 5, 100000, "step, infer: of the classifier, at least 5");
     options.value("--steps", step.steps, 1, 100000, "step, infer: timed steps or batches");
     options.flag("--direct", direct, "on a CPU: compute.winograd = false");
     options.flag("--tf32", tf32, "step, on a GPU: products of f32 numbers with 10 bits of mantissa");
@@ -85,9 +85,10 @@ int run_bench(const std::vector<std::string>& arguments) {
     options.value("--min-time", seconds, 0.01, 60, "ops: seconds of samples a case");
     options.flag("--json", as_json, "the result as one JSON document");
     options.only_in("step", {"--method", "--tf32", "--tune"});
-    options.only_in(
-        std::vector<std::string>{"step", "infer"},
-        {"--network", "--batch", "--size", "--channels", "--classes", "--steps", "--peer", "--rounds", "--python"});
+    options.only_in({"step", "infer", "step --peer torch", "infer --peer torch"},
+                    {"--network", "--batch", "--size", "--channels", "--classes", "--steps", "--peer"});
+    options.only_in({"step --peer torch", "infer --peer torch"}, {"--rounds", "--python"});
+    options.only_in({"step", "infer", "ops", "step --peer torch", "infer --peer torch"}, {"--direct", "--dtype"});
     options.only_in("ops", {"--op", "--case", "--min-time"});
     if (!options.parse(arguments)) return 0;
     const std::string mode = words.empty() ? "step" : words[0];
@@ -95,7 +96,7 @@ int run_bench(const std::vector<std::string>& arguments) {
         throw InputError({.id = 203,
                           .what = fmt::format("bench has no mode \"{}\"", printable(mode)),
                           .try_ = "step, infer, ops or start"});
-    options.check_mode(mode);
+    options.check_mode(peer.empty() ? mode : fmt::format("{} --peer {}", mode, peer));
     const std::size_t words_of_mode = mode == "start" ? 3 : 1;
     if (words.size() > words_of_mode)
         throw InputError(
@@ -132,6 +133,10 @@ int run_bench(const std::vector<std::string>& arguments) {
     if (mode == "ops") return bench_ops(step, ops, cases, seconds, as_json);
     if (mode == "start") {
         const StartBench b = bench_start(words[1], words[2], machine.threads);
+        if (b.exit_code != 0) {
+            fmt::print(stderr, "{}", b.said);
+            return b.exit_code;
+        }
         return print([&] { return to_json(b); }, [&] { print_start(b); });
     }
     if (!peer.empty()) {
@@ -142,7 +147,8 @@ int run_bench(const std::vector<std::string>& arguments) {
         const Ceilings before = measure_ceilings(step.device, step.backend);
         const PeerBench b = bench_beside_torch(beside);
         const Ceilings after = measure_ceilings(step.device, step.backend);
-        return print([&] { return to_json(beside, b, before, after); }, [&] { print_peer(beside, b, before, after); });
+        print([&] { return to_json(beside, b, before, after); }, [&] { print_peer(beside, b, before, after); });
+        return b.is_whole ? 0 : 1;
     }
     if (mode == "infer") {
         const InferenceBench b = bench_inference(step, step.steps);

@@ -3,6 +3,7 @@
 #include "tools/options.h"
 #include "tools/version.h"
 #include "train/import_model.h"
+#include "train/run_folder.h"
 
 #include <fmt/format.h>
 
@@ -44,6 +45,7 @@ int run_convert(const std::vector<std::string>& arguments) {
     if (!mean.empty()) import.mean = parse_numbers("--mean", mean);
     if (!deviation.empty()) import.deviation = parse_numbers("--std", deviation);
     check_not_input(words[1], words[0]);
+    check_not_of_a_run(words[1]);
     import.data_root = root;
     import.from = words[0];
     import.to = words[1];

@@ -5,6 +5,7 @@
 #include "tools/options.h"
 #include "tools/predictions.h"
 #include "train/predictor.h"
+#include "train/run_folder.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -17,7 +18,9 @@ namespace {
 class Sink {
 public:
     Sink(std::string out, Overwrite overwrite) : out_(std::move(out)), overwrite_(overwrite) {
-        if (!out_.empty()) check_place(out_, overwrite_, "predictions");
+        if (out_.empty()) return;
+        check_place(out_, overwrite_, "predictions");
+        check_not_of_a_run(out_);
     }
     void check_not(const std::string& input) const {
         if (!out_.empty()) check_not_input(out_, input);
@@ -117,8 +120,9 @@ int run_predict(const std::vector<std::string>& arguments) {
     PredictionWriter writer(
         {.name = format, .class_names = names_of(model), .top_k = checked_top_k(top_k, model.classes())});
     const auto classes = static_cast<std::size_t>(model.classes());
-    std::int64_t skipped = 0;
+    std::int64_t skipped = 0, answered = 0;
     while (const std::optional<std::string> path = paths.next()) {
+        ++answered;
         ImageFile file;
         try {
             sink.check_not(*path);
@@ -141,6 +145,7 @@ int run_predict(const std::vector<std::string>& arguments) {
         }
     }
     sink.finish();
+    if (answered == 0) fmt::print(stderr, "warning: the lists name no file\n");
     if (skipped > 0) fmt::print(stderr, "warning: {} of the inputs skipped\n", skipped);
     return skipped > 0 ? 1 : 0;
 }

@@ -3,6 +3,7 @@
 #include "engine/file.h"
 #include "tools/options.h"
 #include "tools/recipe_folders.h"
+#include "train/run_folder.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -35,15 +36,6 @@ Place place_of(const std::string& out, bool force, const std::vector<std::string
     return {"report.html", overwrite};
 }
 
-// A page is made from a run's files and takes the place of none of them.
-void refuse_file_of(const std::string& run, const std::filesystem::path& page) {
-    std::error_code ignored;
-    const std::filesystem::path inside = std::filesystem::weakly_canonical(page, ignored)
-                                             .lexically_relative(std::filesystem::weakly_canonical(run, ignored));
-    if (inside.empty() || *inside.begin() == ".." || inside == "report.html") return;
-    if (std::filesystem::exists(page, ignored)) check_not_input(page, page);
-}
-
 }
 
 int run_report(const std::vector<std::string>& arguments) {
@@ -73,7 +65,7 @@ int run_report(const std::vector<std::string>& arguments) {
     std::vector<ReportedRun> runs;
     for (const std::string& word : words) runs.push_back({.record = read_run_record(word)});
     const Place place = place_of(out, force, words);
-    for (const std::string& word : words) refuse_file_of(word, place.path);
+    check_not_of_a_run(place.path);
     check_place(place.path, place.overwrite, "report");
     label_runs(runs);
     for (ReportedRun& run : runs) {

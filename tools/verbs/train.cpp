@@ -1,4 +1,5 @@
 // bkd train RECIPE [key=value ...] | --resume RUN: all stages of a recipe, in a run folder.
+#include "engine/file.h"
 #include "tools/narrators.h"
 #include "tools/options.h"
 #include "tools/recipe_folders.h"
@@ -6,7 +7,10 @@
 #include "tools/version.h"
 #include "train/train_run.h"
 
+#include <unistd.h>
+
 #include <cstdio>
+#include <span>
 
 namespace bkd {
 namespace {
@@ -131,7 +135,10 @@ int run_train(const std::vector<std::string>& arguments) {
     }
     narrator.reset();  // a bar is cleared
     if (result.state == RunResult::State::stopped) end_by_stop_signal();
-    fmt::print("{}\n", result.folder.string());
+    const std::string line = result.folder.string() + "\n";
+    if (!write_all({}, STDOUT_FILENO, std::as_bytes(std::span(line))))  // the run is whole all the same
+        fmt::print(stderr, "warning: standard output takes nothing; the run is {}\n",
+                   printable(result.folder.string()));
     return 0;
 }
 
