@@ -92,6 +92,18 @@ std::string host_name() {
     return ::gethostname(host.data(), host.size() - 1) == 0 && host[0] != '\0' ? std::string(host.data()) : "-";
 }
 
+std::optional<LockHolder> lock_holder(const std::filesystem::path& folder) {
+    std::string line(longest_line, '\0');
+    std::ifstream file(folder / "lock");
+    file.read(line.data(), longest_line);
+    line.resize(static_cast<std::size_t>(file.gcount()));
+    const std::optional<Holder> holder = parse(line);
+    if (!holder) return std::nullopt;
+    const Holder self = this_process();
+    // A container on this machine has its own name, and numbers of processes that mean nothing here.
+    return LockHolder{holder->name(), holder->host == self.host && !holder->is_alive(self)};
+}
+
 RunLock::RunLock(const std::filesystem::path& folder, const FileSystem& system)
     : folder_(folder.string()),
       system_(system),
