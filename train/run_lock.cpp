@@ -25,15 +25,18 @@ std::int64_t now() {
         .count();
 }
 
-// In clock ticks since boot, which with the id tells a process from a later one of the same id; 0: no such process.
+// In clock ticks since boot, which with the id tells a process from a later one of the same id; 0: no such process, or
+// one that has ended and waits for its parent to hear of it.
 std::uint64_t start_ticks(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
     const std::string stat{std::istreambuf_iterator<char>(file), {}};
     const std::size_t end_of_name = stat.rfind(')');  // the name may hold anything
     if (end_of_name == std::string::npos) return 0;
     std::istringstream fields(stat.substr(end_of_name + 1));
-    std::string skipped;
-    for (int field = 3; field < 22; ++field) fields >> skipped;
+    std::string state, skipped;
+    fields >> state;
+    if (state == "Z" || state == "X") return 0;
+    for (int field = 4; field < 22; ++field) fields >> skipped;
     std::uint64_t ticks = 0;
     fields >> ticks;
     return ticks;

@@ -5,6 +5,11 @@
 
 #include <doctest/doctest.h>
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
 #include <cmath>
 #include <fstream>
 
@@ -170,6 +175,33 @@ TEST_CASE("a log that ends anywhere is a process at work, or has lost its end wi
     CHECK(missing("", "{\"t\":") == "the rest of its last line");
     CHECK(missing(gone, "") == fmt::format("its end, process 4194304 on {} is gone", host_name()));
     CHECK(missing(gone, "{\"t\":").starts_with("the rest of its last line; its end, process"));
+}
+
+TEST_CASE("a lock's process is at work until it is killed, and gone before its parent has heard of it") {
+    bkd_test::TemporaryFolder folder;
+    std::array<int, 2> ends{};
+    REQUIRE(pipe(ends.data()) == 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        const RunLock lock(folder.path(), {});
+        if (write(ends[1], "x", 1) == 1) pause();
+        _exit(1);
+    }
+    char has_lock = 0;
+    REQUIRE(read(ends[0], &has_lock, 1) == 1);
+    const std::optional<LockHolder> at_work = lock_holder(folder.path());
+    REQUIRE(at_work);
+    CHECK(at_work->name == fmt::format("process {} on {}", child, host_name()));
+    CHECK_FALSE(at_work->is_gone);
+    kill(child, SIGKILL);
+    siginfo_t info{};
+    REQUIRE(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) == 0);
+    CHECK(lock_holder(folder.path())->is_gone);
+    waitpid(child, nullptr, 0);
+    CHECK(lock_holder(folder.path())->is_gone);
+    { const RunLock lock(folder.path(), {}); }
+    CHECK_FALSE(lock_holder(folder.path()));
+    for (const int end : ends) close(end);
 }
 
 TEST_CASE("what a stopped run lacks is told by the steps that its log still has") {
