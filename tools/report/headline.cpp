@@ -66,8 +66,7 @@ std::string headline_section(std::span<const ReportedRun> runs, std::span<const 
         if (const LogDamage& damage = run.record.damage; !damage.missing.empty())
             out +=
                 fmt::format("<p class=\"warning\">{}: <strong>log.jsonl is not whole.</strong> Missing: {}. It holds "
-                            "{}. Curves show what it holds. A last epoch that it lacks is taken from the "
-                            "evaluation\u2019s file, or from run.json.</p>\n",
+                            "{}. Curves show what it holds.</p>\n",
                             escaped(run.label), escaped(damage.missing), escaped(damage.held));
     out += "<div class=\"cards\">\n";
     for (const Series& s : series) out += card(s, runs.size());
