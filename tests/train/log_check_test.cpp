@@ -77,17 +77,21 @@ TEST_CASE("whole logs have no damage: finished, stopped, resumed, and resumed wi
     CHECK(read_run_record(toy.path() / "run").damage.missing.empty());
     toy.train("bkd", "cut", {"eval.every=2", "train.epochs=5"}, stop_after(3));
     CHECK(read_run_record(toy.path() / "cut").damage.missing.empty());
-    toy.resume("cut", {"log.every=2"}, stop_after(3));
+    toy.resume("cut", {"log.every=5", "eval.every=5"}, stop_after(3));
     CHECK(read_run_record(toy.path() / "cut").damage.missing.empty());
     toy.resume("cut");
     const RunRecord resumed = read_run_record(toy.path() / "cut");
     CHECK(resumed.damage.missing.empty());
     CHECK(resumed.stages.at(1).last_evaluated()->epoch == 5);
-    // A new course from an earlier checkpoint: its steps before that were logged by the first process's log.every.
-    toy.train("ce", "again", {"log.every=5", "train.epochs=3"}, stop_after(1));
-    toy.resume("again", {"log.every=2"}, stop_after(1));
+    // A new course from before a change that recipe.toml has: steps until then were logged by the first log.every.
+    toy.train("ce", "again", {"log.every=5", "train.epochs=3", "schedule.kind=step", "checkpoint.keep_last=9"},
+              stop_after(2));
+    toy.resume("again", {"log.every=2", "train.epochs=4"}, stop_after(1));
     toy.resume("again", {}, {.from = checkpoints(toy, "again").front()});
-    CHECK(read_run_record(toy.path() / "again").damage.missing.empty());
+    const RunRecord again = read_run_record(toy.path() / "again");
+    CHECK(again.find("log.every")->value == "2");
+    CHECK(again.damage.missing.empty());
+    CHECK(again.stages.at(0).last_evaluated()->epoch == 4);
 }
 
 TEST_CASE("a log that ends before its run is said with what it holds, and the last epoch is the evaluation's") {
@@ -143,6 +147,7 @@ TEST_CASE("a log without its beginning keeps the order of the stages, and the st
     REQUIRE(run.stages.size() == 2);
     CHECK(run.stages[0].name == "teacher");
     CHECK(run.stages[1].name == "student");
+    REQUIRE(run.stages[1].last_evaluated());
     CHECK(run.stages[1].last_evaluated()->metrics->top1 == run.evaluation("student.last")->metrics.top1);
     CHECK(run.stages[1].epochs == 4);
 }
@@ -152,6 +157,7 @@ TEST_CASE("an empty log of a finished run holds nothing; a running one may be at
     const RunRecord run = cut.without([](const std::string&) { return true; });
     CHECK(run.damage.held == "nothing");
     CHECK(contains(run.damage.missing, "its beginning"));
+    REQUIRE(run.stages.at(0).last_evaluated());
     CHECK(run.stages.at(0).last_evaluated()->epoch == 4);
     cut.set_facts({{"state", "created"}, {"step", std::int64_t{0}}, {"results", Json::Array{}}});
     CHECK(read_run_record(cut.toy.path() / "run").damage.missing.empty());
