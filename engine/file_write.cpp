@@ -162,7 +162,7 @@ pid_t writer_of(std::string_view name) {
 }
 
 // Devices, pipes and sockets, also behind a link, are not replaced, whatever the caller may overwrite.
-void refuse_special_file(const std::filesystem::path& path, std::string_view what) {
+void refuse_special_file(const std::filesystem::path& path) {
     std::error_code ignored;
     const std::filesystem::file_type type = std::filesystem::status(path, ignored).type();
     using enum std::filesystem::file_type;
@@ -170,7 +170,7 @@ void refuse_special_file(const std::filesystem::path& path, std::string_view wha
     throw InputError({.id = 604,
                       .what = fmt::format("{} is a device or a pipe, not a regular file", printable(path.string())),
                       .at = printable(path.string()),
-                      .why = fmt::format("a {} takes the place of the file it is named after", what),
+                      .why = "a result takes the place of the file it is named after",
                       .try_ = "the name of a file"});
 }
 
@@ -183,7 +183,7 @@ void check_place(const std::filesystem::path& path, Overwrite overwrite, std::st
     if (::faccessat(folder.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) target.fail(errno, "faccessat", -1);
     std::error_code ignored;
     if (std::filesystem::is_directory(path, ignored)) target.fail(EISDIR, "open", -1);
-    refuse_special_file(path, what);
+    refuse_special_file(path);
     if (overwrite == Overwrite::no && std::filesystem::exists(path, ignored)) target.fail(EEXIST, "open", -1);
 }
 
@@ -200,7 +200,7 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
                            std::string_view what, const FileSystem& system) {
     Target target = target_of(path, what, bytes.size());
     const Descriptor folder(system, open_folder(system, target.folder, target));
-    refuse_special_file(path, what);
+    refuse_special_file(path);
     std::error_code ignored;
     target.existed = std::filesystem::exists(path, ignored);
 

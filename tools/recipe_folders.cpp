@@ -23,12 +23,17 @@ std::vector<std::filesystem::path> recipe_folders() {
     return folders;
 }
 
+std::string data_root_of_environment() {
+    const char* data = std::getenv("BKD_DATA");
+    return data != nullptr && *data != '\0' ? data : "auto";
+}
+
 RecipeOptions recipe_options() {
     RecipeOptions options{.folders = recipe_folders()};
     for (const DatasetEntry& entry : datasets()) options.names.data_sets.emplace_back(entry.name);
     for (const NetworkEntry& entry : network_list()) options.names.networks.emplace_back(entry.name);
     for (const MethodEntry& entry : method_list()) options.names.methods.emplace_back(entry.name);
-    if (const char* data = std::getenv("BKD_DATA"); data != nullptr && *data != '\0')
+    if (const std::string data = data_root_of_environment(); data != "auto")
         options.environment.push_back({"data.root", data, "env BKD_DATA"});
     if (const char* folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && *folder != '\0')
         options.user_file = std::filesystem::path(folder) / "bkd/config.toml";

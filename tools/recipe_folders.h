@@ -12,4 +12,7 @@ std::vector<std::filesystem::path> recipe_folders();
 // networks and methods that there are.
 RecipeOptions recipe_options();
 
+// BKD_DATA, or "auto": where verbs without a recipe look for data that no option places.
+std::string data_root_of_environment();
+
 }

@@ -64,6 +64,7 @@ ImportedModel import_model(const ImportModel& options) {
     facts.network = network_facts(network->options());
     facts.commit = options.commit;
     if (!options.data.empty()) add_data_facts(facts, options, result);
+    if (!options.data.empty() && facts.recipe.is_null()) facts.recipe = Json::Object{{"data", options.data}};
     check_classes(facts, network->options(), options);
     std::vector<TensorToStore> tensors;
     for (const StoredTensor& t : file.tensors.tensors)

@@ -141,7 +141,7 @@ LogDamage log_damage(const RunRecord& run, const RunLog& log, const std::optiona
     else if (!is_at_work && (log.records.empty() || !is_of(log.records.back(), "end")))
         missing.emplace_back("its end");
     if (missing.empty()) return {};
-    return {fmt::format("{}", fmt::join(missing, "; ")), held_by(run, log)};
+    return {fmt::format("{}", fmt::join(missing, "; ")), held_by(run, log), is_left};
 }
 
 }

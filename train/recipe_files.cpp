@@ -134,7 +134,8 @@ std::vector<InstalledRecipe> installed_recipes(std::span<const fs::path> folders
     for (const fs::path& folder : folders) {
         std::error_code ignored;  // an absent folder has no recipes
         for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
-            if (entry.path().extension() == ".toml")
+            if (entry.path().extension() == ".toml" &&
+                std::ranges::find(recipes, entry.path().stem().string(), &InstalledRecipe::name) == recipes.end())
                 recipes.push_back({entry.path().stem().string(), first_comment(entry.path())});
     }
     std::sort(recipes.begin(), recipes.end(),

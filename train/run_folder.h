@@ -15,8 +15,8 @@
 
 namespace bkd {
 
-// What run.json says it is.
-inline constexpr std::string_view run_schema = "bkd.run/1";
+// What run.json and the first record of log.jsonl say they are.
+inline constexpr std::string_view run_schema = "bkd.run/1", log_schema = "bkd.log/1";
 
 class RunFolder {
 public:

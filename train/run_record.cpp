@@ -18,29 +18,6 @@ std::string read_text(const fs::path& path, std::uint64_t max_bytes, const FileS
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// The complete lines of the log without what a resumed run has taken back: see the rule in run_folder.h.
-RunLog read_log(const fs::path& path, const FileSystem& system) {
-    const std::string text = read_text(path, max_log_bytes, system);
-    RunLog log{.ends_in_line = !text.empty() && text.back() != '\n'};
-    std::vector<Json>& records = log.records;
-    std::int64_t number = 0;
-    for (std::size_t at = 0, end = text.find('\n'); end != std::string::npos; at = end + 1, end = text.find('\n', at)) {
-        const std::string where = fmt::format("{}:{}", path.string(), ++number);
-        Json record = Json::parse(std::string_view(text).substr(at, end - at), where);
-        if (record.at("type").text() == "resume") {
-            if (const Json* changed = record.find("changed"); changed != nullptr && changed->is_object())
-                for (const Json::Member& change : changed->members()) log.changed.insert(change.first);
-            const std::int64_t from = record.at("step").integer();
-            std::erase_if(records, [&](const Json& earlier) {
-                const Json* step = earlier.find("step");
-                return step != nullptr && step->integer() > from;
-            });
-        }
-        records.push_back(std::move(record));
-    }
-    return log;
-}
-
 std::optional<double> number_in(const Json& record, std::string_view key) {
     const Json* value = record.find(key);
     return value == nullptr || value->is_null() ? std::nullopt : std::optional(value->number());
@@ -89,6 +66,55 @@ void take(RunRecord& run, const Json& record) {
     }
 }
 
+// Of this run and in the form that is read; messages name the line.
+void check_record(const Json& record, const Json& facts, const std::string& where) {
+    constexpr std::int64_t most_epochs = 10'000'000;
+    const auto refuse = [&](int id, std::string what, std::string advice) {
+        throw InputError({.id = id, .what = std::move(what), .at = printable(where), .try_ = std::move(advice)});
+    };
+    try {
+        RunRecord alone;
+        take(alone, record);
+        record.at("t").text();
+    } catch (const InputError& error) { refuse(404, "no record of a log: " + error.parts().what, "remove the line"); }
+    for (const auto& [key, least, most] :
+         {std::tuple{"epoch", std::int64_t{1}, most_epochs}, {"step", std::int64_t{0}, std::int64_t{1} << 53}})
+        if (const Json* value = record.find(key);
+            value != nullptr && (!value->is_integer() || value->integer() < least || value->integer() > most))
+            refuse(404, fmt::format("{} of a log's record is no number from {} to {}", key, least, most),
+                   "remove the line");
+    if (record.at("type").text() != "run") return;
+    if (record.at("id").text() != facts.at("id").text())
+        refuse(404, "the log is another run's", "the log of run " + printable(facts.at("id").text()));
+    if (const std::string& schema = record.at("schema").text(); schema != log_schema)
+        refuse(1006, fmt::format("the log is of schema {}, this version reads {}", printable(schema), log_schema),
+               "the version that wrote it");
+}
+
+// The complete lines of the log without what a resumed run has taken back: see the rule in run_folder.h.
+RunLog read_log(const fs::path& path, const Json& facts, const FileSystem& system) {
+    const std::string text = read_text(path, max_log_bytes, system);
+    RunLog log{.ends_in_line = !text.empty() && text.back() != '\n'};
+    std::vector<Json>& records = log.records;
+    std::int64_t number = 0;
+    for (std::size_t at = 0, end = text.find('\n'); end != std::string::npos; at = end + 1, end = text.find('\n', at)) {
+        const std::string where = fmt::format("{}:{}", path.string(), ++number);
+        Json record = Json::parse(std::string_view(text).substr(at, end - at), where);
+        check_record(record, facts, where);
+        if (record.at("type").text() == "resume") {
+            if (const Json* changed = record.find("changed"); changed != nullptr && changed->is_object())
+                for (const Json::Member& change : changed->members()) log.changed.insert(change.first);
+            const std::int64_t from = record.at("step").integer();
+            std::erase_if(records, [&](const Json& earlier) {
+                const Json* step = earlier.find("step");
+                return step != nullptr && step->integer() > from;
+            });
+        }
+        records.push_back(std::move(record));
+    }
+    return log;
+}
+
 void take_results(RunRecord& run) {
     const Json::Array& results = run.facts.at("results").elements();
     for (const Json& result : results) {
@@ -109,6 +135,21 @@ void take_results(RunRecord& run) {
         return std::ranges::find_if(results, [&](const Json& r) { return r.at("stage").text() == stage.name; }) -
                results.begin();
     });
+}
+
+// An evaluation's file has the last word: a log that says otherwise is not this run's, or was changed.
+void prefer_evaluations(RunRecord& run) {
+    for (StageRecord& stage : run.stages)
+        if (const EvaluationRecord* file = run.evaluation(stage.name + ".last"))
+            for (EpochRecord& epoch : stage.done) {
+                if (epoch.epoch != file->epoch || !epoch.metrics || epoch.metrics->top1 == file->metrics.top1) continue;
+                std::string& missing = run.damage.missing;
+                missing += fmt::format(
+                    "{}the true evaluation of epoch {} of stage {}: top-1 is {} in the log, {} in its file",
+                    missing.empty() ? "" : "; ", epoch.epoch, stage.name, epoch.metrics->top1, file->metrics.top1);
+                if (run.damage.held.empty()) run.damage.held = "the other records";
+                epoch.metrics = file->metrics;
+            }
 }
 
 // The last epochs of finished stages, where the log lacks them.
@@ -219,7 +260,7 @@ std::vector<RecipeLine> parse_recipe_lines(std::string_view text) {
 RunRecord read_run_record(const fs::path& folder, const FileSystem& system) {
     RunRecord run{.path = folder, .facts = RunFolder::facts_in(folder, system, "argument RUN")};
     run.recipe = parse_recipe_lines(read_text(folder / "recipe.toml", 1 << 20, system));
-    const RunLog log = read_log(folder / "log.jsonl", system);
+    const RunLog log = read_log(folder / "log.jsonl", run.facts, system);
     for (const Json& record : log.records) {
         take(run, record);
         run.time = record.at("t").text();
@@ -227,6 +268,7 @@ RunRecord read_run_record(const fs::path& folder, const FileSystem& system) {
     take_results(run);
     run.damage = log_damage(run, log, lock_holder(folder));
     take_evaluations(run, system);
+    prefer_evaluations(run);
     add_last_epochs(run);
     return run;
 }

@@ -36,6 +36,7 @@ struct RecipeLine {
 struct LogDamage {
     std::string missing{};  // "epochs 18 to 30 of stage train; all after step 1700, where run.json says 2910"
     std::string held{};     // "17 of 30 epochs of train, up to step 1700"
+    bool is_left = false;   // run.json says running, but the process is gone
 };
 
 struct RunRecord {

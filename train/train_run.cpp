@@ -206,7 +206,7 @@ struct Process {
 };
 
 void log_start(RunFolder& folder, const Json& facts, const Process& process) {
-    folder.log("run", {{"schema", "bkd.log/1"},
+    folder.log("run", {{"schema", std::string(log_schema)},
                        {"id", facts.at("id")},
                        {"config_hash", facts.at("config_hash")},
                        {"seed", facts.at("seed")},

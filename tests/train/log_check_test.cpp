@@ -116,6 +116,18 @@ TEST_CASE("a log that ends before its run is said with what it holds, and the la
     CHECK(bare.stages[0].last_evaluated()->metrics->per_class.empty());
 }
 
+TEST_CASE("where log and evaluation's file disagree, the file is right, and it is said") {
+    const CutRun cut;
+    const double kept = cut.without(no_line).evaluation("train.last")->metrics.top1;
+    std::string text = cut.toy.bytes("run/log.jsonl");
+    const std::size_t at = text.find("\"top1\":", text.rfind("\"type\":\"eval\"")), end = text.find(',', at);
+    text.replace(at, end - at, "\"top1\":99");
+    std::ofstream(cut.toy.path() / "run/log.jsonl", std::ios::binary) << text;
+    const RunRecord run = read_run_record(cut.toy.path() / "run");
+    CHECK(run.stages.at(0).last_evaluated()->metrics->top1 == kept);
+    CHECK(contains(run.damage.missing, "the true evaluation of epoch 4 of stage train: top-1 is 99 in the log"));
+}
+
 TEST_CASE("a log without its last line lacks its end") {
     const CutRun cut;
     const RunRecord run = cut.without([](const std::string& l) { return contains(l, "\"type\":\"end\""); });

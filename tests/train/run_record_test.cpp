@@ -93,6 +93,33 @@ TEST_CASE("the line that a running process is writing is left out, a broken one 
     CHECK(said.find("log.jsonl:") != std::string::npos);
 }
 
+TEST_CASE("a line of the log that is no record of this run is refused by its number") {
+    ToyRun toy;
+    toy.train("ce", "run", {}, stop_after(1));
+    toy.train("ce", "other", {"run.seed=2"}, stop_after(1));
+    const std::string log = toy.bytes("run/log.jsonl");
+    const std::string epoch = R"({"t":"x","type":"epoch","stage":"train","step":9,"loss":1,"epoch":)";
+    for (const std::string& line : std::initializer_list<std::string>{
+             "[]", "1", "null", "{}", R"({"type":"zzz"})", epoch + "1.5}", epoch + "1000000000000000000}",
+             epoch + "-1}", R"({"t":"x","type":"epoch","stage":"train","step":9,"loss":null,"epoch":1})"}) {
+        CAPTURE(line);
+        write(toy, "run/log.jsonl", line + "\n" + log);
+        const std::string said = message_of([&] { read_run_record(toy.path() / "run"); });
+        CAPTURE(said);
+        CHECK(said.find("error[E0404]") == 0);
+        CHECK(said.find("log.jsonl:1\n") != std::string::npos);
+    }
+    write(toy, "run/log.jsonl", toy.bytes("other/log.jsonl"));
+    CHECK(message_of([&] { read_run_record(toy.path() / "run"); }).find("the log is another run's") !=
+          std::string::npos);
+    write(toy, "run/log.jsonl", log + toy.bytes("other/log.jsonl"));
+    CHECK(id_of([&] { read_run_record(toy.path() / "run"); }) == "E0404");
+    std::string later = log;
+    later.replace(later.find("bkd.log/1"), 9, "bkd.log/2");
+    write(toy, "run/log.jsonl", later);
+    CHECK(id_of([&] { read_run_record(toy.path() / "run"); }) == "E1006");
+}
+
 TEST_CASE("a folder without a run and a run of another schema are refused") {
     ToyRun toy;
     CHECK(message_of([&] { read_run_record(toy.path()); }).find("at:  argument RUN\n") != std::string::npos);

@@ -12,7 +12,8 @@ std::string state_of(const RunRecord& run, const Series& series, const std::opti
         return fmt::format("last {}, not in the log: from {}", progress,
                            series.evaluation() ? "its evaluation\u2019s file" : "run.json");
     if (!run.damage.missing.empty() && !series.stage->is_finished)
-        return fmt::format("{}; the last that the log holds: {} of {}", run.state(), progress, series.stage->name);
+        return fmt::format("{}; the last that the log holds: {} of {}",
+                           run.damage.is_left ? "its process is gone" : run.state(), progress, series.stage->name);
     if (run.state() == "done") return headline ? "last " + progress : progress;
     return fmt::format("{}, {} of {} at {}", run.state(), progress, series.stage->name, run.time);
 }

@@ -4,6 +4,7 @@
 #include "data/stats.h"
 #include "engine/json.h"
 #include "tools/options.h"
+#include "tools/recipe_folders.h"
 #include "tools/terminal.h"
 
 #include <fmt/format.h>
@@ -66,7 +67,7 @@ void check_cut(const std::string& imbalance, const std::optional<double>& ratio,
 
 int run_data(const std::vector<std::string>& arguments) {
     std::vector<std::string> words;
-    std::string root = "auto", split = "train", imbalance = "none";
+    std::string root, split = "train", imbalance = "none";
     std::optional<double> ratio;
     std::optional<std::int64_t> subset_seed;
     bool as_json = false;
@@ -76,7 +77,8 @@ int run_data(const std::vector<std::string>& arguments) {
         {"bkd data ls", "bkd data stats fashion_mnist --imbalance long_tailed --ratio 100",
          "bkd data stats cifar10 --root data --imbalance step --ratio 50 --json"});
     options.words("MODE", words, 1, 2, "ls, or stats NAME");
-    options.value("--root", root, "folder of the set's files; auto: ./data and where Debian's packages put them");
+    options.value("--root", root,
+                  "folder of the set's files; unset: BKD_DATA, else auto: ./data and where Debian's packages are");
     options.choice("--split", split, {"train", "test"}, "which part");
     options.choice("--imbalance", imbalance, {"none", "long_tailed", "step"}, "how to cut");
     options.value("--ratio", ratio, 1, 1e9, "largest class / smallest class");
@@ -99,7 +101,7 @@ int run_data(const std::vector<std::string>& arguments) {
                           .what = fmt::format("bkd data takes ls, or stats and one name, got \"{}\"",
                                               printable(fmt::format("{}", fmt::join(words, " ")))),
                           .try_ = "bkd data --help"});
-    const ImageSet set = open_dataset(words[1], root, parse_split(split));
+    const ImageSet set = open_dataset(words[1], root.empty() ? data_root_of_environment() : root, parse_split(split));
     const SubsetOptions cut{.kind = parse_imbalance(imbalance),
                             .ratio = ratio.value_or(1),
                             .seed = static_cast<std::uint32_t>(subset_seed.value_or(0))};

@@ -2,6 +2,7 @@
 #include "engine/file.h"
 #include "tools/eval_report.h"
 #include "tools/options.h"
+#include "tools/recipe_folders.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -12,7 +13,7 @@ int run_eval(const std::vector<std::string>& arguments) {
     std::vector<std::string> models;
     MachineOptions machine;
     EvaluateModelOptions model;
-    std::string root = "auto", network, classifier, mean, deviation, expect, predictions, logits;
+    std::string root, network, classifier, mean, deviation, expect, predictions, logits;
     EvalParts parts;
     bool as_json = false;
     Options options("eval",
@@ -28,7 +29,7 @@ int run_eval(const std::vector<std::string>& arguments) {
     options.words("MODEL", models, 1, Options::any_number, "safetensors files");
     machine.add_to(options);
     options.value("--data", model.data, "data set; default: the one the file names");
-    options.value("--data-root", root, "folder of the set's files, or auto");
+    options.value("--data-root", root, "folder of the set's files, or auto; unset: BKD_DATA, else auto");
     options.choice("--split", model.split, {"train", "test"}, "which part, whole");
     options.value("--batch", model.batch_size, 1, 65536, "images a batch; the result does not depend on it");
     options.value("--network", network, "network of a file that does not say it");
@@ -58,7 +59,7 @@ int run_eval(const std::vector<std::string>& arguments) {
                           .what = "--predictions and --logits name one file",
                           .at = "option --logits",
                           .try_ = "two names"});
-    model.data_root = root;
+    model.data_root = root.empty() ? data_root_of_environment() : root;
     model.device = machine.chosen_device();
     model.threads = machine.chosen_threads();
     model.keeps_logits = !predictions.empty() || !logits.empty();
