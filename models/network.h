@@ -16,7 +16,10 @@ struct NetworkOptions {
     std::int64_t channels = 3;          // of the input images
     std::string classifier = "linear";  // or "cosine"
     double cosine_scale = 30;
-    std::int64_t width = 16;  // of the first stage of a CIFAR ResNet
+    std::int64_t width = 0;     // channels of a ResNet's first stage; 0: 16 of the CIFAR family, else 64
+    std::string stem{};         // of an ImageNet ResNet: "imagenet" or "small"; empty: the former
+    std::int64_t experts = 1;   // of an ensemble with a shared beginning
+    bool reduces_width = true;  // its experts are narrower: 24 and 48 channels where there were 32 and 64
     // TextCNN: table of `vocabulary` rows of `embedding` numbers, `filters` of each of `kernels` widths
     std::int64_t vocabulary = 0, embedding = 300, filters = 100, text_padding = 0;
     std::vector<std::int64_t> kernels{3, 4, 5};
@@ -46,7 +49,12 @@ public:
     // LogicError on a tape or in a training context. A network without batch norms stays as it is.
     virtual void fold(const Context&) {}
 
-    Tensor operator()(Context& ctx, const Tensor& input) const { return head(ctx, features(ctx, input)); }
+    // Logits of each expert; one entry for a network that is no ensemble. What they share is computed once.
+    virtual std::vector<Tensor> experts(Context& ctx, const Tensor& input) const {
+        return {head(ctx, features(ctx, input))};
+    }
+    // Logits [n, classes]; of an ensemble the mean of its experts'.
+    virtual Tensor operator()(Context& ctx, const Tensor& input) const { return head(ctx, features(ctx, input)); }
 
 protected:
     Parameters parameters_;
