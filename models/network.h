@@ -4,6 +4,7 @@
 #include "engine/parameter.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,10 +17,11 @@ struct NetworkOptions {
     std::int64_t channels = 3;          // of the input images
     std::string classifier = "linear";  // or "cosine"
     double cosine_scale = 30;
-    std::int64_t width = 0;     // channels of a ResNet's first stage; 0: 16 of the CIFAR family, else 64
-    std::string stem{};         // of an ImageNet ResNet: "imagenet" or "small"; empty: the former
-    std::int64_t experts = 1;   // of an ensemble with a shared beginning
-    bool reduces_width = true;  // its experts are narrower: 24 and 48 channels where there were 32 and 64
+    std::int64_t width = 0;  // channels of a ResNet's first stage; 0: 16 of the CIFAR family, else 64
+    // Empty or 0: the network's own. A network that has no such thing refuses one that is said.
+    std::string stem{};                   // of an ImageNet ResNet: "imagenet" (its own) or "small"
+    std::int64_t experts = 0;             // of an ensemble with a shared beginning: 3
+    std::optional<bool> reduces_width{};  // of its experts: 24 and 48 channels in place of 32 and 64: true
     // TextCNN: table of `vocabulary` rows of `embedding` numbers, `filters` of each of `kernels` widths
     std::int64_t vocabulary = 0, embedding = 300, filters = 100, text_padding = 0;
     std::vector<std::int64_t> kernels{3, 4, 5};
@@ -64,11 +66,15 @@ private:
 };
 
 // Builds a network; its parameters have no memory until parameters().materialise(). InputError E0304 for an unknown
-// name, with the list.
+// name, with the list, and for an option that it does not have.
 std::unique_ptr<Network> make_network(const NetworkOptions& options);
+
+// Which of NetworkOptions a network has beside those that all have.
+enum class NetworkTrait : std::uint8_t { none, stem, experts };
 
 struct NetworkEntry {
     const char* name;
+    NetworkTrait trait;
     const char* summary;
 };
 std::vector<NetworkEntry> network_list();

@@ -23,7 +23,7 @@ public:
           stem_(parameters_, o.channels, o.width, ResidualStem::Kind::small, ConvInit::fan_in),
           shared_(parameters_, "layer1", o.width, {o.width, blocks, 1}, {}) {
         const auto width = [&](std::int64_t factor) {
-            return o.reduces_width ? factor * o.width * 3 / 4 : factor * o.width;
+            return *o.reduces_width ? factor * o.width * 3 / 4 : factor * o.width;
         };
         for (std::int64_t k = 0; k < o.experts; ++k)
             middle_.emplace_back(parameters_, fmt::format("layer2s.{}", k), o.width,
@@ -90,6 +90,8 @@ private:
 std::unique_ptr<Network> make_ride(const NetworkOptions& options) {
     NetworkOptions o = options;
     if (o.width == 0) o.width = 16;
+    if (o.experts == 0) o.experts = 3;
+    if (!o.reduces_width) o.reduces_width = true;
     if (o.experts < 1 || o.experts > most_experts)
         throw InputError(
             {.id = 304,
