@@ -44,10 +44,23 @@ private:
     const std::vector<EvaluatedModel>& models_;
 };
 
+void print_calibration(std::FILE* out, const EvaluatedModel& model) {
+    fmt::print(out, "calibration of {}, in percent: samples by the probability of the predicted class\n",
+               short_name(model.path));
+    fmt::print(out, "{:<14} {:>8} {:>9} {:>16}\n", "confidence", "samples", "accuracy", "mean confidence");
+    const std::vector<ConfidenceBin>& bins = model.result.evaluation.metrics.calibration;
+    for (std::size_t b = 0; b < bins.size(); ++b) {
+        const double width = 100 / static_cast<double>(bins.size()), low = width * static_cast<double>(b);
+        const double accuracy = 100 * static_cast<double>(bins[b].hits) / static_cast<double>(bins[b].samples);
+        fmt::print(out, "{:>5.1f} - {:<6.1f} {:>8} {:>9} {:>16}\n", low, low + width, bins[b].samples,
+                   percent(accuracy), percent(100 * bins[b].confidence));
+    }
 }
 
-void print_eval(std::FILE* out, const std::vector<EvaluatedModel>& models, const std::string& split, bool per_class,
-                bool confusion) {
+}
+
+void print_eval(std::FILE* out, const std::vector<EvaluatedModel>& models, const std::string& split,
+                const EvalParts& parts) {
     const ModelEvaluation& first = models.front().result;
     fmt::print(out, "{} of {}, {} samples, network {}\n", split, first.data, first.evaluation.metrics.count,
                first.network);
@@ -59,6 +72,7 @@ void print_eval(std::FILE* out, const std::vector<EvaluatedModel>& models, const
     table.row("top-1", metric(&Metrics::top1));
     table.row("top-5", metric(&Metrics::top5));
     table.row("balanced", metric(&Metrics::balanced));
+    table.row("macro-F1", metric(&Metrics::macro_f1));
     for (const Shot shot : all_shots) {
         if (first.class_counts.empty()) break;
         std::size_t classes = 0;
@@ -66,7 +80,11 @@ void print_eval(std::FILE* out, const std::vector<EvaluatedModel>& models, const
         table.row(fmt::format("{} ({} classes)", name_of(shot), classes),
                   [shot](const ModelEvaluation& m) { return m.evaluation.metrics.shot(shot); });
     }
-    if (per_class)
+    if (parts.calibration)
+        table.row(fmt::format("ECE ({} bins)", confidence_bins), [](const ModelEvaluation& m) -> std::optional<double> {
+            return expected_calibration_error(m.evaluation.metrics.calibration);
+        });
+    if (parts.per_class)
         for (std::size_t c = 0; c < first.class_names.size(); ++c)
             table.row(
                 fmt::format("{:>4} {}{}", c, printable(first.class_names[c]),
@@ -79,7 +97,8 @@ void print_eval(std::FILE* out, const std::vector<EvaluatedModel>& models, const
                    std::accumulate(m.result.evaluation.metrics.class_hits.begin(),
                                    m.result.evaluation.metrics.class_hits.end(), std::int64_t{0}),
                    m.result.evaluation.metrics.count, m.result.evaluation.metrics.loss);
-    if (confusion) {
+    if (parts.calibration) print_calibration(out, models.back());
+    if (parts.confusion) {
         const Metrics& metrics = models.back().result.evaluation.metrics;
         const std::size_t classes = models.back().result.class_names.size();
         fmt::print(out, "confusion of {}: a row for each true class, a column for each predicted one\n",

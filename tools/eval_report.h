@@ -13,8 +13,11 @@ struct EvaluatedModel {
     ModelEvaluation result;
 };
 
-void print_eval(std::FILE* out, const std::vector<EvaluatedModel>& models, const std::string& split, bool per_class,
-                bool confusion);
+struct EvalParts {
+    bool per_class = false, confusion = false, calibration = false;
+};
+void print_eval(std::FILE* out, const std::vector<EvaluatedModel>& models, const std::string& split,
+                const EvalParts& parts);
 Json eval_json(const std::vector<EvaluatedModel>& models, const std::string& split);
 
 // Is "top1>=46.0" so? Metrics: top1, top5, balanced, in percent. InputError E0203 for another form.

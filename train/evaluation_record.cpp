@@ -33,11 +33,37 @@ Json record_json(const EvaluationRecord& record) {
     object.emplace_back("class_samples", Json::array(m.class_samples));
     object.emplace_back("per_class", Json::array(m.per_class));
     object.emplace_back("confusion", Json::array(m.confusion));
+    if (!m.calibration.empty()) object.emplace_back("calibration", calibration_json(m.calibration));
     return object;
 }
 
 [[noreturn]] void fail(const std::string& where, const std::string& what) {
     throw InputError({.id = 404, .what = what, .at = printable(where), .try_ = "bkd eval --json writes such a file"});
+}
+
+// Bins hold all samples whose logits are numbers, each those of its confidence.
+std::vector<ConfidenceBin> parse_calibration(const Json& object, const Metrics& metrics, const std::string& where) {
+    const std::vector<std::int64_t> samples = object.at("samples").integers(), hits = object.at("hits").integers();
+    const Json::Array& confidence = object.at("confidence").elements();
+    if (samples.size() != confidence_bins || hits.size() != confidence_bins || confidence.size() != confidence_bins)
+        fail(where, fmt::format("calibration must have {} bins", confidence_bins));
+    if (metrics.nonfinite < 0 || metrics.count < metrics.nonfinite)
+        fail(where, fmt::format("{} of {} samples are nonfinite", metrics.nonfinite, metrics.count));
+    std::vector<ConfidenceBin> bins;
+    std::int64_t left = metrics.count - metrics.nonfinite;
+    for (std::size_t b = 0; b < confidence_bins; ++b) {
+        const ConfidenceBin bin{samples[b], hits[b], confidence[b].number()};
+        bins.push_back(bin);
+        // A mean of values at an edge may lie beyond it by its rounding.
+        const double low = static_cast<double>(b) / confidence_bins - 1e-6, high = low + 1.0 / confidence_bins + 2e-6;
+        if (bin.hits < 0 || bin.samples < bin.hits || bin.samples > left ||
+            (bin.samples > 0 && !(bin.confidence >= low && bin.confidence <= high)))
+            fail(where, fmt::format("bin {} of calibration has {} hits in {} samples of mean confidence {}", b + 1,
+                                    bin.hits, bin.samples, bin.confidence));
+        left -= bin.samples;
+    }
+    if (left != 0) fail(where, fmt::format("{} samples are in no bin of calibration", left));
+    return bins;
 }
 
 // Every row of the confusion matrix counts at most the samples of its class.
@@ -65,6 +91,18 @@ void check_counts(const EvaluationRecord& record, const std::string& where) {
     }
 }
 
+}
+
+Json calibration_json(std::span<const ConfidenceBin> bins) {
+    const auto column = [&](auto member) {
+        Json::Array values;
+        for (const ConfidenceBin& bin : bins) values.emplace_back(bin.*member);
+        return values;
+    };
+    return Json::Object{{"ece", expected_calibration_error(bins)},
+                        {"samples", column(&ConfidenceBin::samples)},
+                        {"hits", column(&ConfidenceBin::hits)},
+                        {"confidence", column(&ConfidenceBin::confidence)}};
 }
 
 Json evaluation_document(std::span<const EvaluationRecord> records) {
@@ -106,6 +144,7 @@ EvaluationRecord parse_evaluation(const Json& document, const std::string& where
     for (const Json& accuracy : object.at("per_class").elements()) m.per_class.push_back(accuracy.number());
     m.class_samples = object.at("class_samples").integers();
     m.confusion = object.at("confusion").integers();
+    if (const Json* calibration = object.find("calibration")) m.calibration = parse_calibration(*calibration, m, where);
     check_counts(record, where);
     // A hit is a prediction of the own class: ties go to the lower class in both.
     for (std::size_t c = 0; c < record.class_names.size(); ++c)

@@ -15,6 +15,9 @@ struct EvaluationRecord {
     Metrics metrics{};
 };
 
+// {"ece": in percent, "samples": [...], "hits": [...], "confidence": [...]} of the bins in their order.
+Json calibration_json(std::span<const ConfidenceBin> bins);
+
 Json evaluation_document(std::span<const EvaluationRecord> records);
 
 // The only model of a document. InputError E0404 for another form, counts that are negative or that contradict each

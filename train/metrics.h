@@ -11,6 +11,18 @@
 
 namespace bkd {
 
+// Samples by their confidence: the probability softmax(z) gives the predicted class. Bin m of M = 1..M holds those
+// within ((m - 1) / M, m / M].
+struct ConfidenceBin {
+    std::int64_t samples = 0, hits = 0;
+    double confidence = 0;  // mean over the samples, in 0..1; NaN without any
+};
+inline constexpr std::size_t confidence_bins = 15;
+
+// Expected calibration error in percent: the sum over the bins of samples / n |hits / samples - confidence|, where n
+// counts the samples of all bins; NaN where that is 0.                        Guo et al. 2017, section 2
+double expected_calibration_error(std::span<const ConfidenceBin> bins);
+
 // Shares are percent.
 struct Metrics {
     std::int64_t count = 0, nonfinite = 0;
@@ -22,6 +34,7 @@ struct Metrics {
     std::vector<double> per_class{};               // accuracy, [classes]; NaN without samples
     std::vector<std::int64_t> class_samples{}, class_hits{};  // [classes]
     std::vector<std::int64_t> confusion{};                    // [classes, classes]: [true][predicted]
+    std::vector<ConfidenceBin> calibration{};  // [confidence_bins], without nonfinite rows; empty: not counted
 
     std::optional<double> shot(Shot which) const { return shots[static_cast<std::size_t>(which)]; }
 };

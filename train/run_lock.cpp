@@ -25,15 +25,18 @@ std::int64_t now() {
         .count();
 }
 
-// In clock ticks since boot, which with the id tells a process from a later one of the same id; 0: no such process.
+// In clock ticks since boot, which with the id tells a process from a later one of the same id; 0: no such process, or
+// one that has ended and waits for its parent to hear of it.
 std::uint64_t start_ticks(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
     const std::string stat{std::istreambuf_iterator<char>(file), {}};
     const std::size_t end_of_name = stat.rfind(')');  // the name may hold anything
     if (end_of_name == std::string::npos) return 0;
     std::istringstream fields(stat.substr(end_of_name + 1));
-    std::string skipped;
-    for (int field = 3; field < 22; ++field) fields >> skipped;
+    std::string state, skipped;
+    fields >> state;
+    if (state == "Z" || state == "X") return 0;
+    for (int field = 4; field < 22; ++field) fields >> skipped;
     std::uint64_t ticks = 0;
     fields >> ticks;
     return ticks;
@@ -90,6 +93,18 @@ std::string clock_text(std::int64_t seconds) {
 std::string host_name() {
     std::array<char, 256> host{};
     return ::gethostname(host.data(), host.size() - 1) == 0 && host[0] != '\0' ? std::string(host.data()) : "-";
+}
+
+std::optional<LockHolder> lock_holder(const std::filesystem::path& folder) {
+    std::string line(longest_line, '\0');
+    std::ifstream file(folder / "lock");
+    file.read(line.data(), longest_line);
+    line.resize(static_cast<std::size_t>(file.gcount()));
+    const std::optional<Holder> holder = parse(line);
+    if (!holder) return std::nullopt;
+    const Holder self = this_process();
+    // A container on this machine has its own name, and numbers of processes that mean nothing here.
+    return LockHolder{holder->name(), holder->host == self.host && !holder->is_alive(self)};
 }
 
 RunLock::RunLock(const std::filesystem::path& folder, const FileSystem& system)

@@ -1,7 +1,8 @@
 #pragma once
 // RunLock: one process at a time writes to a run's folder. Its file "lock" is held by flock(2) while the process runs,
-// and holds one line, "host pid start-ticks boot-id heartbeat since", the last two in seconds since 1970. flock ends with
-// its process, however that ends; the heartbeat is for network file systems on which it does not reach other machines.
+// and holds one line, "host pid start-ticks boot-id heartbeat since", the last two in seconds since 1970. flock ends
+// with its process, however that ends; the heartbeat is for network file systems on which it does not reach other
+// machines.
 #include "engine/file.h"
 
 #include <chrono>
@@ -10,6 +11,14 @@
 namespace bkd {
 
 std::string host_name();  // of this machine; "-" where it has none
+
+// The process that a run's lock names: at work, or it did not live to empty the lock.
+struct LockHolder {
+    std::string name{};    // "process 41233 on node7"
+    bool is_gone = false;  // known of processes of this machine alone
+};
+// Without taking the lock; none where the last process emptied it, or there is none to read.
+std::optional<LockHolder> lock_holder(const std::filesystem::path& folder);
 
 class RunLock {
 public:

@@ -1,8 +1,10 @@
 #include "train/run_record.h"
 
+#include "train/log_check.h"
 #include "train/run_folder.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace bkd {
 namespace {
@@ -17,14 +19,17 @@ std::string read_text(const fs::path& path, std::uint64_t max_bytes, const FileS
 }
 
 // The complete lines of the log without what a resumed run has taken back: see the rule in run_folder.h.
-std::vector<Json> log_records(const fs::path& path, const FileSystem& system) {
+RunLog read_log(const fs::path& path, const FileSystem& system) {
     const std::string text = read_text(path, max_log_bytes, system);
-    std::vector<Json> records;
+    RunLog log{.ends_in_line = !text.empty() && text.back() != '\n'};
+    std::vector<Json>& records = log.records;
     std::int64_t number = 0;
     for (std::size_t at = 0, end = text.find('\n'); end != std::string::npos; at = end + 1, end = text.find('\n', at)) {
         const std::string where = fmt::format("{}:{}", path.string(), ++number);
         Json record = Json::parse(std::string_view(text).substr(at, end - at), where);
         if (record.at("type").text() == "resume") {
+            if (const Json* changed = record.find("changed"); changed != nullptr && changed->is_object())
+                for (const Json::Member& change : changed->members()) log.changed.insert(change.first);
             const std::int64_t from = record.at("step").integer();
             std::erase_if(records, [&](const Json& earlier) {
                 const Json* step = earlier.find("step");
@@ -33,7 +38,7 @@ std::vector<Json> log_records(const fs::path& path, const FileSystem& system) {
         }
         records.push_back(std::move(record));
     }
-    return records;
+    return log;
 }
 
 std::optional<double> number_in(const Json& record, std::string_view key) {
@@ -67,6 +72,8 @@ void take(RunRecord& run, const Json& record) {
         stage.parameters = record.at("parameters").integer();
         stage.epochs = record.at("epochs").integer();
         stage.steps_per_epoch = record.at("steps").integer();
+    } else if (type == "step") {
+        stage_of(run, record);  // where the log lacks the stage's beginning
     } else if (type == "epoch") {
         stage_of(run, record)
             .done.push_back({.epoch = record.at("epoch").integer(),
@@ -83,9 +90,11 @@ void take(RunRecord& run, const Json& record) {
 }
 
 void take_results(RunRecord& run) {
-    for (const Json& result : run.facts.at("results").elements()) {
+    const Json::Array& results = run.facts.at("results").elements();
+    for (const Json& result : results) {
         StageRecord& stage = stage_of(run, result);
         stage.is_finished = true;
+        if (stage.epochs == 0) stage.epochs = result.at("epochs").integer();  // the log lacks its beginning
         if (const Json* best = result.find("best"))
             stage.best = {best->at("epoch").integer(), best->at("value").number()};
     }
@@ -94,6 +103,30 @@ void take_results(RunRecord& run) {
         for (const EpochRecord& epoch : stage.done)
             if (epoch.metrics && (!stage.best || epoch.metrics->top1 > stage.best->value))
                 stage.best = {epoch.epoch, epoch.metrics->top1};
+    }
+    // In the order they were trained in, whatever the log lacks.
+    std::ranges::stable_sort(run.stages, {}, [&](const StageRecord& stage) {
+        return std::ranges::find_if(results, [&](const Json& r) { return r.at("stage").text() == stage.name; }) -
+               results.begin();
+    });
+}
+
+// The last epochs of finished stages, where the log lacks them.
+void add_last_epochs(RunRecord& run) {
+    for (const Json& result : run.facts.at("results").elements()) {
+        StageRecord& stage = stage_of(run, result);
+        const std::int64_t epoch = result.at("epochs").integer();
+        if (const EpochRecord* last = stage.last_evaluated(); last != nullptr && last->epoch >= epoch) continue;
+        const double none = std::numeric_limits<double>::quiet_NaN();
+        EpochRecord record{.epoch = epoch, .loss = none, .is_logged = false};
+        const EvaluationRecord* evaluation = run.evaluation(stage.name + ".last");
+        if (evaluation != nullptr && evaluation->epoch == epoch) {
+            record.metrics = evaluation->metrics;
+            if (stage.network.empty()) stage.network = evaluation->network;
+        } else {
+            record.metrics = Metrics{.loss = none, .top1 = result.at("last").at("top1").number(), .balanced = none};
+        }
+        stage.done.push_back(std::move(record));
     }
 }
 
@@ -186,12 +219,15 @@ std::vector<RecipeLine> parse_recipe_lines(std::string_view text) {
 RunRecord read_run_record(const fs::path& folder, const FileSystem& system) {
     RunRecord run{.path = folder, .facts = RunFolder::facts_in(folder, system, "argument RUN")};
     run.recipe = parse_recipe_lines(read_text(folder / "recipe.toml", 1 << 20, system));
-    for (const Json& record : log_records(folder / "log.jsonl", system)) {
+    const RunLog log = read_log(folder / "log.jsonl", system);
+    for (const Json& record : log.records) {
         take(run, record);
         run.time = record.at("t").text();
     }
     take_results(run);
+    run.damage = log_damage(run, log, lock_holder(folder));
     take_evaluations(run, system);
+    add_last_epochs(run);
     return run;
 }
 

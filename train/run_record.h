@@ -13,6 +13,7 @@ struct EpochRecord {
     std::int64_t epoch = 0, step = 0;  // epoch from 1; step of the run
     double loss = 0;                   // of training, mean over the images
     std::optional<Metrics> metrics{};  // of the evaluation: shares and loss, without counts
+    bool is_logged = true;             // false: the log lacks it; metrics from the run's result, no loss and no step
 };
 
 struct StageRecord {
@@ -31,6 +32,12 @@ struct RecipeLine {
     bool is_used = true;  // false: a default that nothing read
 };
 
+// What a log lacks of what its own records and run.json say belongs there; both are empty where it is whole.
+struct LogDamage {
+    std::string missing{};  // "epochs 18 to 30 of stage train; all after step 1700, where run.json says 2910"
+    std::string held{};     // "17 of 30 epochs of train, up to step 1700"
+};
+
 struct RunRecord {
     std::filesystem::path path{};
     Json facts{};  // run.json
@@ -39,6 +46,7 @@ struct RunRecord {
     std::vector<std::string> warnings{};
     std::map<std::string, EvaluationRecord> evaluations{};  // by model, "student.last"
     std::string time{};                                     // of the last record of the log
+    LogDamage damage{};
 
     std::string name() const { return facts.at("name").text(); }
     std::string state() const { return facts.at("state").text(); }
@@ -49,6 +57,7 @@ struct RunRecord {
     std::filesystem::path model_path(const std::string& stage, const char* which) const;
 };
 
+// A finished stage whose last epoch the log lacks has it from the evaluation's file, or else its top-1 from run.json.
 // InputError E1004 where the folder holds no run, E1006 for run.json of another schema, E05nn for a file that cannot be
 // read, E0403 and E0404 for records that are none.
 RunRecord read_run_record(const std::filesystem::path& folder, const FileSystem& system = {});

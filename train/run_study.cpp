@@ -253,7 +253,10 @@ RunStudy study_run(const RunRecord& run, const StudyOptions& options) {
                 options.say(fmt::format("studying {} of {}", printable(stage.name), printable(run.name())));
             StudiedStage studied(opened, stage, recipe, find, run.model_path(stage.name, "last"));
             study.stages.push_back(studied.study(options.parts));
-            if (run.evaluation(stage.name + ".last") == nullptr) study.evaluations.push_back(studied.evaluation());
+            // Those of an earlier version have no calibration.
+            if (const EvaluationRecord* kept = run.evaluation(stage.name + ".last");
+                kept == nullptr || kept->metrics.calibration.empty())
+                study.evaluations.push_back(studied.evaluation());
         }
     });
     return study;

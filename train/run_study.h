@@ -29,7 +29,7 @@ struct StageStudy {
 
 struct RunStudy {
     std::vector<StageStudy> stages{};
-    std::vector<EvaluationRecord> evaluations{};  // of last models for which the run has none
+    std::vector<EvaluationRecord> evaluations{};  // of last models for which the run has none, or no calibration
     std::vector<std::string> missing{};           // what could not be studied, and why
 };
 

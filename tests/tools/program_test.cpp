@@ -214,11 +214,24 @@ TEST_CASE("models stand beside each other, --expect is a gate, and results are o
     CHECK(table.code == 0);
     CHECK(contains(table.out, "teacher.last"));
     CHECK(contains(table.out, "difference"));
+    CHECK(contains(table.out, "\nbalanced "));
+    CHECK(contains(table.out, "\nmacro-F1 "));
+    CHECK_FALSE(contains(table.out, "ECE"));
     CHECK(run_program(folder, "eval " + models + " --expect 'top1>=0'").code == 0);
     CHECK(run_program(folder, "eval " + models + " --expect 'top1>=100.5'").code == 1);
     CHECK(run_program(folder, "eval " + models + " --expect top1").code == 2);
     const Said json = run_program(folder, "eval " + models + " --json");
-    CHECK(Json::parse(json.out, "stdout").at("models").elements().size() == 2);
+    const Json document = Json::parse(json.out, "stdout");
+    REQUIRE(document.at("models").elements().size() == 2);
+    const Json& student = document.at("models").elements()[1];
+    const std::string calibrated = run_program(folder, "eval " + models + " --calibration").out;
+    CAPTURE(calibrated);
+    CHECK(contains(calibrated, "\nECE (15 bins) "));
+    CHECK(contains(calibrated, fmt::format(" {:>18.2f} ", student.at("calibration").at("ece").number())));
+    CHECK(contains(calibrated, "calibration of student.last"));
+    std::int64_t samples = 0;
+    for (const std::int64_t n : student.at("calibration").at("samples").integers()) samples += n;
+    CHECK(samples == student.at("n").integer());
     CHECK(Json::parse(run_program(folder, "data stats fashion_mnist --root " + folder + " --json").out, "stdout")
               .at("total")
               .integer() == 240);

@@ -1,8 +1,12 @@
 // bkd report on the real program: its page, its numbers, its refusals.
 #include "tests/tools/program.h"
 #include "tests/train/toy_run.h"
+#include "train/run_record.h"
 
 #include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
 
 namespace bkd::test {
 namespace {
@@ -83,6 +87,58 @@ TEST_CASE("a run that has not ended is reported as it stands") {
     CHECK(contains(page, "stopped, epoch 1 of 2 of teacher at "));
     CHECK(contains(page, "stage teacher: it has not ended yet"));
     CHECK(contains(page, "Accuracy over training counts"));
+}
+
+TEST_CASE("a cut log is one line on standard error and a warning on the page, whose headline stays the run's") {
+    ToyRun toy;
+    toy.train("ce", "run", {"train.epochs=4"});
+    const std::string folder = toy.path().string(), run = path_of(toy, "run"), log = run + "/log.jsonl";
+    const double top1 = read_run_record(run).stages.at(0).last_evaluated()->metrics->top1;
+    CHECK(run_program(folder, "report " + run + " --records-only").err.empty());
+    const std::string text = text_of_file(log);
+    std::ofstream(log, std::ios::binary) << text.substr(0, text.size() / 2);
+    const Said said = run_program(folder, "report " + run + " --records-only --json");
+    CHECK(said.code == 0);
+    CHECK(said.err.find("warning: run: log.jsonl is not whole: missing: the rest of its last line; ") == 0);
+    CHECK(std::ranges::count(said.err, '\n') == 1);
+    CHECK(contains(said.err, "; it holds "));
+    const std::string page = text_of_file(run + "/report.html");
+    CHECK(contains(page, "log.jsonl is not whole."));
+    CHECK(contains(page, fmt::format("<strong>{:.2f}</strong>", top1)));
+    CHECK(contains(page, "last epoch 4 of 4, not in the log: from its evaluation\u2019s file"));
+    const Json stage = Json::parse(said.out, "stdout").at("runs").elements().at(0);
+    CHECK(contains(stage.at("log_lacks").text(), "where run.json says "));
+    CHECK(contains(stage.at("log_holds").text(), " of 4 epochs of train, up to step "));
+    CHECK(stage.at("stages").elements().at(0).at("top1").number() == top1);
+}
+
+TEST_CASE("two seeds of a recipe stand with their spread, norms and calibration; a model that is gone is said") {
+    ToyRun toy;
+    toy.train("ce", "toy-s1");
+    toy.train("ce", "toy-s2", {"run.seed=2"});
+    const std::string folder = toy.path().string(), page = folder + "/seeds.html";
+    const std::string words = "report " + path_of(toy, "toy-s1") + " " + path_of(toy, "toy-s2") +
+                              " --records-only --json --force --out " + page;
+    const Said said = run_program(folder, words);
+    CAPTURE(said.err);
+    REQUIRE(said.code == 0);
+    const Json json = Json::parse(said.out, "stdout");
+    const auto stage = [&](std::size_t i) { return json.at("runs").elements().at(i).at("stages").elements().at(0); };
+    const double a = stage(0).at("top1").number(), b = stage(1).at("top1").number();
+    const Json& group = json.at("seeds").elements().at(0);
+    CHECK(group.at("runs").texts() == std::vector<std::string>{"toy-s1", "toy-s2"});
+    CHECK(group.at("top1").at("mean").number() == doctest::Approx((a + b) / 2));
+    CHECK(group.at("top1").at("deviation").number() == doctest::Approx(std::abs(a - b) / std::sqrt(2.0)));
+    CHECK(stage(0).at("classifier_norms").elements().size() == 10);
+    CHECK(stage(0).at("calibration").at("samples").elements().size() == 15);
+    const std::string text = text_of_file(page);
+    for (const char* part : {"s1, s2", "Norm of the classifier", "How sure it may be", "macro-F1"}) {
+        CAPTURE(part);
+        CHECK(contains(text, part));
+    }
+    std::filesystem::remove_all(toy.path() / "toy-s2/models");
+    REQUIRE(run_program(folder, words).code == 0);
+    CHECK(contains(text_of_file(page), "s2: norms of the classifier by class, stage train: "));
 }
 
 TEST_CASE("a class name that is markup in a run's files stays text on the page") {

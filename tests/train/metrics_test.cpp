@@ -116,6 +116,39 @@ TEST_CASE("metrics do not depend on the order of the samples") {  // 19
     CHECK(forth.loss == doctest::Approx(back.loss).epsilon(1e-13));
 }
 
+TEST_CASE("the calibration error is that counted by hand: samples by confidence in fifteen bins") {
+    MetricCounter counter(2);
+    const auto logit = [](double p) { return static_cast<float>(std::log(p / (1 - p))); };  // softmax {z, 0} gives p
+    const float a = logit(0.91), b = logit(0.93), c = logit(0.62), nan = std::numeric_limits<float>::quiet_NaN();
+    counter.add(std::vector<float>{a, 0, b, 0, c, 0, 0, c, 0, 0, nan, 0}, std::vector<std::int32_t>{0, 1, 0, 1, 0, 0});
+    const Metrics m = counter.metrics({});
+    REQUIRE(m.calibration.size() == confidence_bins);
+    // 0.91 and 0.93 lie in (13/15, 14/15], 0.62 twice in (9/15, 10/15], the even one in (7/15, 8/15]; NaN nowhere.
+    const auto check = [&](std::size_t bin, std::int64_t samples, std::int64_t hits, double confidence) {
+        CAPTURE(bin);
+        CHECK(m.calibration[bin].samples == samples);
+        CHECK(m.calibration[bin].hits == hits);
+        CHECK(m.calibration[bin].confidence == doctest::Approx(confidence).epsilon(1e-6));
+    };
+    check(13, 2, 1, 0.92);
+    check(9, 2, 2, 0.62);
+    check(7, 1, 1, 0.5);
+    CHECK(std::isnan(m.calibration[0].confidence));
+    const double error = (2 * std::abs(0.5 - 0.92) + 2 * std::abs(1 - 0.62) + std::abs(1 - 0.5)) / 5;
+    CHECK(expected_calibration_error(m.calibration) == doctest::Approx(100 * error).epsilon(1e-6));
+    CHECK(std::isnan(expected_calibration_error({})));
+}
+
+TEST_CASE("a confidence of one lies in the last bin, and bins hold their upper edge") {
+    MetricCounter counter(5);
+    // 1 / 5 = 3 / 15 in f64 is the edge of the third bin.
+    counter.add(std::vector<float>{1000, 0, 0, 0, 0, 0, 0, 0, 0, 0}, std::vector<std::int32_t>{1, 0});
+    const Metrics m = counter.metrics({});
+    CHECK(m.calibration.back().samples == 1);
+    CHECK(m.calibration[2].samples == 1);
+    CHECK(expected_calibration_error(m.calibration) == doctest::Approx(100 * (1 + 0.8) / 2));
+}
+
 TEST_CASE("a Wilson interval has the published ends, holds the share and stays within 0 to 100 percent") {
     const auto check = [](double hits, std::int64_t samples, double low, double high) {
         const Interval interval = wilson_interval(hits, samples);

@@ -45,6 +45,8 @@ TEST_CASE("a stage's end leaves the counts of its last model, those that an eval
         CHECK(kept->metrics.class_hits == again.evaluation.metrics.class_hits);
         CHECK(kept->metrics.class_samples == std::vector<std::int64_t>(10, 4));
         CHECK(kept->metrics.top1 == again.evaluation.metrics.top1);
+        CHECK(calibration_json(kept->metrics.calibration).dump() ==
+              calibration_json(again.evaluation.metrics.calibration).dump());
         CHECK(kept->class_names == again.class_names);
         CHECK(kept->class_counts == run.class_counts());
         CHECK(kept->split == "test");
@@ -121,6 +123,20 @@ TEST_CASE("an evaluation that contradicts itself is refused") {
     CHECK(id_of([&] { parse("[1,1,1,0]", "[1,9223372036854775807,1,0]"); }) == "E0404");
     CHECK(id_of([&] { parse("[\"a\",\"b\"]", "[]"); }) == "E0404");
     CHECK(id_of([&] { parse("[100,20]", "[100]"); }) == "E0404");
+    CHECK(sound.metrics.calibration.empty());
+    const auto calibrated = [&](const std::string& change_of, const std::string& into) {
+        std::string text = R"("confusion":[1,1,1,0],"calibration":{"ece":1,"samples":[0,0,0,0,0,0,0,1,2,0,0,0,0,0,0],)"
+                           R"("hits":[0,0,0,0,0,0,0,1,0,0,0,0,0,0,0],"confidence":["nan","nan","nan","nan","nan",)"
+                           R"("nan","nan",0.5,0.59,"nan","nan","nan","nan","nan","nan"]})";
+        if (const std::size_t at = text.find(change_of); !change_of.empty()) text.replace(at, change_of.size(), into);
+        return parse("\"confusion\":[1,1,1,0]", text);
+    };
+    CHECK(calibrated("", "").metrics.calibration[8].samples == 2);
+    CHECK(id_of([&] { calibrated("1,2,0", "1,1,0"); }) == "E0404");    // a sample in no bin
+    CHECK(id_of([&] { calibrated("1,2,0", "1,3,0"); }) == "E0404");    // more than there are
+    CHECK(id_of([&] { calibrated(",1,0,0", ",2,0,0"); }) == "E0404");  // more hits than samples
+    CHECK(id_of([&] { calibrated("0.59", "0.61"); }) == "E0404");      // of another bin
+    CHECK(id_of([&] { calibrated("\"samples\":[0,", "\"samples\":["); }) == "E0404");
 }
 
 TEST_CASE("a recipe's lines keep key, value and origin, and say which defaults nothing read") {

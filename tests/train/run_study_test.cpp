@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <fstream>
 #include <numeric>
 
 namespace bkd::test {
@@ -91,6 +92,16 @@ TEST_CASE("a run without evaluation files is evaluated; a stage that has not end
     const RunStudy study = study_of(toy, "whole");
     REQUIRE(study.evaluations.size() == 2);
     CHECK(study.evaluations[1].metrics.confusion == before.evaluation("student.last")->metrics.confusion);
+    // An evaluation of an earlier version has no calibration: it is made again.
+    EvaluationRecord earlier = *before.evaluation("student.last");
+    earlier.metrics.calibration.clear();
+    std::filesystem::create_directory(toy.path() / "whole/eval");
+    std::ofstream(toy.path() / "whole/eval/student.last.test.json")
+        << evaluation_document(std::span(&earlier, 1)).dump() << "\n";
+    const RunStudy again = study_of(toy, "whole");
+    REQUIRE(again.evaluations.size() == 2);
+    CHECK(calibration_json(again.evaluations[1].metrics.calibration).dump() ==
+          calibration_json(before.evaluation("student.last")->metrics.calibration).dump());
     toy.train("bkd", "cut", {}, stop_after(3));
     CHECK(study_run(before, {.threads = 1, .only_last_stage = true}).stages.size() == 1);
     const RunStudy half = study_of(toy, "cut");

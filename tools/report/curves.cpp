@@ -53,11 +53,19 @@ std::vector<Curve> curves_of(std::span<const Series> series, Value value) {
     std::vector<Curve> curves;
     for (const Series& s : series) {
         Curve curve{.series = &s};
-        for (const EpochRecord& epoch : s.stage->done)
+        std::int64_t before = 0;
+        for (const EpochRecord& epoch : s.stage->done) {
+            if (!epoch.is_logged) continue;
+            if (epoch.epoch > before + 1 && !curve.values.empty()) {  // a gap where the log lacks epochs
+                curve.epochs.push_back(static_cast<double>(before + 1));
+                curve.values.push_back(std::nan(""));
+            }
+            before = epoch.epoch;
             if (const std::optional<double> v = value(epoch)) {
                 curve.epochs.push_back(static_cast<double>(epoch.epoch));
                 curve.values.push_back(*v);
             }
+        }
         if (!curve.values.empty()) curves.push_back(std::move(curve));
     }
     return curves;

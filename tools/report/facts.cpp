@@ -46,9 +46,12 @@ std::string data_of(const RunRecord& run) {
 std::string stages_of(const RunRecord& run) {
     std::string out;
     for (const StageRecord& stage : run.stages)
-        out += fmt::format("{}{}: {}, {}, {} parameters, {} of {} epochs", out.empty() ? "" : "<br>",
-                           escaped(stage.name), escaped(stage.method), escaped(stage.network), stage.parameters,
-                           stage.done.size(), stage.epochs);
+        out += fmt::format("{}{}: {}, {} of {} epochs", out.empty() ? "" : "<br>", escaped(stage.name),
+                           stage.method.empty() ? "its beginning is not in the log"
+                                                : fmt::format("{}, {}, {} parameters", escaped(stage.method),
+                                                              escaped(stage.network), stage.parameters),
+                           stage.done.empty() ? 0 : stage.done.back().epoch,
+                           stage.epochs > 0 ? fmt::format("{}", stage.epochs) : "unknown");
     return out.empty() ? "-" : out;
 }
 
@@ -137,6 +140,11 @@ std::string environment_section(std::span<const ReportedRun> runs, std::span<con
     add("recipe\u2019s hash",
         [](const RunRecord& run) { return "<code>" + fact(run.facts, "config_hash") + "</code>"; });
     std::string missing;
+    for (const Series& s : series)
+        if (s.evaluation() != nullptr && s.calibration().empty())
+            missing += fmt::format("<li>{}: calibration: the evaluation was written by an earlier version, without "
+                                   "confidences, and was not made again</li>\n",
+                                   escaped(s.label));
     for (const Series& s : series)
         if (const EpochRecord* last = s.stage->last_evaluated(); last != nullptr && s.evaluation() == nullptr)
             missing +=

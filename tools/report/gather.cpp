@@ -2,6 +2,7 @@
 #include "data/dataset.h"
 #include "tools/report/html.h"
 #include "tools/report/report.h"
+#include "train/classifier_norms.h"
 #include "train/paper_cells.h"
 
 #include <algorithm>
@@ -14,6 +15,8 @@ namespace bkd {
 namespace {
 
 constexpr std::size_t longest_label = 16;
+
+using Bins = std::span<const ConfidenceBin>;
 
 // "a", "_b", "-c" of "a_b-c".
 std::vector<std::string> words_of(const std::string& name) {
@@ -107,6 +110,35 @@ const EvaluationRecord* Series::evaluation() const {
 const StageStudy* Series::study() const {
     const auto found = std::ranges::find(run->study.stages, stage->name, &StageStudy::stage);
     return found == run->study.stages.end() ? nullptr : &*found;
+}
+
+const std::vector<double>* Series::norms() const {
+    const auto found = run->norms.find(stage->name);
+    return found == run->norms.end() ? nullptr : &found->second;
+}
+
+std::span<const ConfidenceBin> Series::calibration() const {
+    const EvaluationRecord* kept = evaluation();
+    if (kept == nullptr || !kept->metrics.calibration.empty()) return kept ? kept->metrics.calibration : Bins{};
+    const auto again = std::ranges::find(run->study.evaluations, kept->model, &EvaluationRecord::model);
+    return again == run->study.evaluations.end() ? Bins{} : again->metrics.calibration;
+}
+
+void read_norms(ReportedRun& run, bool only_last_stage) {
+    const std::vector<StageRecord>& stages = run.record.stages;
+    for (const StageRecord& stage : stages) {
+        if (only_last_stage && &stage != &stages.back()) continue;
+        const auto say = [&](const std::string& why) {
+            run.missing.push_back(fmt::format("norms of the classifier by class, stage {}: {}", stage.name, why));
+        };
+        if (!stage.is_finished) {
+            say("it has not ended yet");
+            continue;
+        }
+        try {
+            run.norms[stage.name] = classifier_norms(run.record.model_path(stage.name, "last"));
+        } catch (const InputError& error) { say(fmt::format("{} ({})", error.parts().what, error.parts().at)); }
+    }
 }
 
 std::vector<Series> series_of(std::span<const ReportedRun> runs) {
@@ -206,8 +238,12 @@ bool ClassGroup::place_ticks(Axis& axis) const {
 std::optional<Headline> headline_of(const Series& series) {
     const EpochRecord* last = series.stage->last_evaluated();
     if (last == nullptr) return std::nullopt;
-    Headline result{
-        .last = *last->metrics, .epoch = last->epoch, .epochs = series.stage->epochs, .best = series.stage->best};
+    Headline result{.last = *last->metrics,
+                    .is_logged = last->is_logged,
+                    .epoch = last->epoch,
+                    .epochs = series.stage->epochs,
+                    .best = series.stage->best};
+    if (const EvaluationRecord* evaluation = series.evaluation()) result.macro_f1 = evaluation->metrics.macro_f1;
     const RunRecord& run = series.run->record;
     const PaperSetting setting{.data = run.text("data.name"),
                                .network = series.stage->network,
@@ -221,7 +257,8 @@ std::optional<Headline> headline_of(const Series& series) {
         result.paper_says = std::string(cell->table);
         if (series.stage->epochs != paper_epochs) result.paper_says += fmt::format(", {} epochs", paper_epochs);
     } else {
-        result.paper_says = fmt::format("{} with {} by {}{}", setting.data, setting.network, setting.method,
+        result.paper_says = fmt::format("{} with {} by {}{}", setting.data, setting.network,
+                                        setting.method.empty() ? "a method that the log does not say" : setting.method,
                                         setting.mixes && setting.method != "mixup" ? " and mixup" : "");
     }
     return result;

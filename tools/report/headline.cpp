@@ -6,8 +6,13 @@ namespace bkd {
 namespace {
 
 std::string state_of(const RunRecord& run, const Series& series, const std::optional<Headline>& headline) {
-    const std::string progress =
-        headline ? fmt::format("epoch {} of {}", headline->epoch, headline->epochs) : std::string("no evaluation yet");
+    std::string progress = headline ? fmt::format("epoch {}", headline->epoch) : std::string("no evaluation yet");
+    if (headline && headline->epochs > 0) progress += fmt::format(" of {}", headline->epochs);
+    if (headline && !headline->is_logged)
+        return fmt::format("last {}, not in the log: from {}", progress,
+                           series.evaluation() ? "its evaluation\u2019s file" : "run.json");
+    if (!run.damage.missing.empty() && !series.stage->is_finished)
+        return fmt::format("{}; the last that the log holds: {} of {}", run.state(), progress, series.stage->name);
     if (run.state() == "done") return headline ? "last " + progress : progress;
     return fmt::format("{}, {} of {} at {}", run.state(), progress, series.stage->name, run.time);
 }
@@ -19,8 +24,10 @@ std::string card(const Series& series, std::size_t runs) {
                                   escaped(runs == 1 ? series.stage->name : series.label));
     out += fmt::format("<div class=\"number\">{} <small>% top-1 on {}</small></div>",
                        headline ? percent_text(headline->last.top1) : "-", escaped(series.split()));
-    out += fmt::format("<div class=\"soft\">{}, {}, {}<br>{}</div></div>\n", escaped(series.stage->method),
-                       escaped(series.stage->network), escaped(run.text("data.name")),
+    std::string trained;
+    for (const std::string& what : {series.stage->method, series.stage->network, run.text("data.name")})
+        if (!what.empty()) trained += (trained.empty() ? "" : ", ") + what;  // a log may have lost the first two
+    out += fmt::format("<div class=\"soft\">{}<br>{}</div></div>\n", escaped(trained),
                        escaped(state_of(run, series, headline)));
     return out;
 }
@@ -29,21 +36,23 @@ std::vector<std::string> row_of(const Series& series) {
     const std::string name =
         fmt::format("<span class=\"swatch s{}\"></span>{}", series.look.colour, escaped(series.label));
     const std::optional<Headline> h = headline_of(series);
-    if (!h) return {name, "-", "-", "-", "-", "-", "-", "-", "-", "-"};
+    if (!h) return {name, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"};
     const Metrics& m = h->last;
     const std::string best =
         h->best ? fmt::format("{} <span class=\"soft\">epoch {}</span>", percent_text(h->best->value), h->best->epoch)
                 : "-";
     const std::string paper =
-        h->paper ? fmt::format("{} <span class=\"soft\">{}</span>", percent_text(h->paper), escaped(h->paper_says))
+        h->paper ? fmt::format("{}<br><span class=\"soft\">{}</span>", percent_text(h->paper), escaped(h->paper_says))
                  : "-";
     return {name,
             "<strong>" + percent_text(m.top1) + "</strong>",
             percent_text(m.top5),
             percent_text(m.balanced),
+            percent_text(h->macro_f1),
             percent_text(m.shot(Shot::many)),
             percent_text(m.shot(Shot::medium)),
             percent_text(m.shot(Shot::few)),
+            percent_text(expected_calibration_error(series.calibration())),
             best,
             paper,
             difference_text(h->difference)};
@@ -52,14 +61,22 @@ std::vector<std::string> row_of(const Series& series) {
 }
 
 std::string headline_section(std::span<const ReportedRun> runs, std::span<const Series> series) {
-    std::string out = "<div class=\"cards\">\n";
+    std::string out;
+    for (const ReportedRun& run : runs)
+        if (const LogDamage& damage = run.record.damage; !damage.missing.empty())
+            out +=
+                fmt::format("<p class=\"warning\">{}: <strong>log.jsonl is not whole.</strong> Missing: {}. It holds "
+                            "{}. Curves show what it holds.</p>\n",
+                            escaped(run.label), escaped(damage.missing), escaped(damage.held));
+    out += "<div class=\"cards\">\n";
     for (const Series& s : series) out += card(s, runs.size());
     out += "</div>\n";
     const std::string split = series.empty() ? "test" : series.front().split();
-    HtmlTable table{.rows = {{"accuracy in percent", "last epoch", "top-5", "balanced", "many", "medium", "few",
+    HtmlTable table{.rows = {{"percent", "last epoch", "top-5", "balanced", "macro-F1", "many", "medium", "few", "ECE",
                               "best, chosen on " + escaped(split), "paper", "difference"}}};
     for (const Series& s : series) table.rows.push_back(row_of(s));
     out += table.str();
+    out += seeds_part(series);
     for (const Series& s : series)
         if (s.split() == "test" && s.stage->best) {
             out += "<p class=\"warning\">The best epoch was chosen on the test split: it says how well the test images "
@@ -70,8 +87,8 @@ std::string headline_section(std::span<const ReportedRun> runs, std::span<const 
         if (const auto h = headline_of(s); h && !h->paper)
             out += fmt::format("<p class=\"soft\">{}: the paper has no cell for {}.</p>\n", escaped(s.label),
                                escaped(h->paper_says));
-    out += "<p class=\"soft\">Many, medium, few: classes by their number of training images. The paper\u2019s numbers "
-           "are single runs; seeds differ by 0.5 to 1 point there, by 2 or 3 in short runs.</p>\n";
+    out += "<p class=\"soft\">Many, medium, few: classes by their number of training images. ECE: the expected "
+           "calibration error. The paper\u2019s numbers are single runs.</p>\n";
     for (const ReportedRun& run : runs) {
         for (const std::string& warning : run.record.warnings)
             out += fmt::format("<p class=\"warning\">{}: {}</p>\n", escaped(run.label), escaped(warning));

@@ -1,4 +1,5 @@
-// What the losses do inside: gradients by class, class weights, and the teacher's probabilities before and after them.
+// What the losses do inside: gradients by class, class weights, what has become of the classifier, and the teacher's
+// probabilities before and after the weights.
 #include "tools/report/html.h"
 #include "tools/report/report.h"
 
@@ -102,6 +103,20 @@ std::string omega_figure(const ClassGroup& group) {
         "Paper: Eq. 2. Runs whose loss has no class weights are not drawn.");
 }
 
+std::string norms_figure(const ClassGroup& group) {
+    std::vector<ClassLine> lines;
+    for (const Series* s : group.series)
+        if (const std::vector<double>* norms = s->norms(); norms != nullptr && norms->size() == group.names.size())
+            lines.push_back({s->label, *norms, s->look});
+    if (lines.empty()) return {};
+    return html_figure(
+        "Norm of the classifier\u2019s weight vector",
+        class_plot(group, "norm of the classifier's weight vector of each class", "|w| of the class, last model", lines,
+                   false, std::nullopt, ""),
+        "A longer vector makes larger logits, whatever the image. After cross-entropy frequent classes have the "
+        "longer ones (Kang et al. 2020).");
+}
+
 // paper: Eq. 9, 10
 std::string teacher_figures(const ClassGroup& group, const Series& series, const StageStudy& study) {
     const auto lines = [&](auto member) {
@@ -141,7 +156,7 @@ std::string teacher_figures(const ClassGroup& group, const Series& series, const
 std::string gradients_section(std::span<const ClassGroup> groups) {
     std::string out;
     for (const ClassGroup& group : groups) {
-        const std::string figures = gradient_figures(group) + omega_figure(group);
+        const std::string figures = gradient_figures(group) + omega_figure(group) + norms_figure(group);
         if (figures.empty()) continue;
         if (groups.size() > 1) out += fmt::format("<h3>{}</h3>\n", escaped(group.title));
         out += "<div class=\"grid\">\n" + figures + "</div>\n";

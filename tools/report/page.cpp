@@ -19,6 +19,7 @@ Json series_json(const Series& series) {
     object.emplace_back("epochs", headline->epochs);
     object.emplace_back("top1", m.top1);
     object.emplace_back("balanced", m.balanced);
+    object.emplace_back("macro_f1", Json::or_null(headline->macro_f1));
     for (const Shot shot : all_shots) object.emplace_back(std::string(name_of(shot)), Json::or_null(m.shot(shot)));
     if (headline->best)
         object.emplace_back("best", Json::Object{{"epoch", headline->best->epoch},
@@ -35,6 +36,9 @@ Json series_json(const Series& series) {
         }
     object.emplace_back("per_class", Json::array(accuracy_by_class(series)));
     object.emplace_back("intervals", std::move(intervals));
+    if (const std::span<const ConfidenceBin> bins = series.calibration(); !bins.empty())
+        object.emplace_back("calibration", calibration_json(bins));
+    if (const std::vector<double>* norms = series.norms()) object.emplace_back("classifier_norms", Json::array(*norms));
     if (const StageStudy* study = series.study())
         for (Json::Member& member : study_json(*study)) object.push_back(std::move(member));
     return object;
@@ -54,8 +58,8 @@ std::string report_page(std::span<const ReportedRun> runs) {
     const std::vector<ClassGroup> groups = class_groups(series);
     const std::string title = title_of(runs);
     const std::string body = headline_section(runs, series) + curves_section(series) + classes_section(groups) +
-                             confusion_section(groups) + gradients_section(groups) + teacher_section(groups) +
-                             environment_section(runs, series) + recipe_section(runs);
+                             confusion_section(groups) + calibration_section(series) + gradients_section(groups) +
+                             teacher_section(groups) + environment_section(runs, series) + recipe_section(runs);
     return html_page(title,
                      fmt::format("<h1>{}</h1>\n<p class=\"soft\">{}</p>\n{}", escaped(title),
                                  runs.size() == 1 ? "A run and its stages"
@@ -74,9 +78,12 @@ Json report_json(std::span<const ReportedRun> runs, const std::string& path) {
                                    {"state", run.record.state()},
                                    {"config_hash", run.record.facts.at("config_hash")},
                                    {"stages", std::move(stages)},
+                                   {"log_lacks", run.record.damage.missing},
+                                   {"log_holds", run.record.damage.held},
                                    {"missing", std::move(missing)}});
     }
-    return Json::Object{{"schema", "bkd.report/1"}, {"report", path}, {"runs", std::move(all)}};
+    return Json::Object{
+        {"schema", "bkd.report/1"}, {"report", path}, {"runs", std::move(all)}, {"seeds", seeds_json(series_of(runs))}};
 }
 
 }

@@ -53,7 +53,7 @@ svg .s{fill:var(--c)}
 .scroll{overflow-x:auto;margin:.75rem 0}
 table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;min-width:min(100%,24rem)}
 caption{text-align:left;padding-bottom:.3rem}
-th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
+th,td{padding:.25rem .5rem;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
 th:first-child{text-align:left;font-weight:500;padding-left:0}
 thead th{font-weight:600;border-bottom:1px solid var(--soft)}
 .words td,.words th{vertical-align:top}

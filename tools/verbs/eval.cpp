@@ -13,7 +13,8 @@ int run_eval(const std::vector<std::string>& arguments) {
     MachineOptions machine;
     EvaluateModelOptions model;
     std::string root = "auto", network, classifier, mean, deviation, expect, predictions, logits;
-    bool per_class = false, confusion = false, as_json = false;
+    EvalParts parts;
+    bool as_json = false;
     Options options("eval",
                     "Accuracy of models on a split: top-1, top-5, loss, by shot group and by class. Several models "
                     "stand beside each\n"
@@ -34,8 +35,10 @@ int run_eval(const std::vector<std::string>& arguments) {
     options.value("--classifier", classifier, "linear or cosine, likewise");
     options.value("--mean", mean, "per channel, of values in 0..1, likewise");
     options.value("--std", deviation, "per channel, likewise");
-    options.flag("--per-class", per_class, "a line for every class");
-    options.flag("--confusion", confusion, "the confusion matrix of the last model");
+    options.flag("--per-class", parts.per_class, "a line for every class");
+    options.flag("--confusion", parts.confusion, "the confusion matrix of the last model");
+    options.flag("--calibration", parts.calibration,
+                 "the expected calibration error, and accuracy by confidence of the last model");
     options.value("--expect", expect,
                   "METRIC>=NUMBER of the last model (top1, top5, balanced): exit code 1 if it is missed");
     options.value("--predictions", predictions, "file for the last model's classes, one byte each");
@@ -74,7 +77,7 @@ int run_eval(const std::vector<std::string>& arguments) {
     if (as_json)
         fmt::print("{}\n", eval_json(evaluated, model.split).dump());
     else
-        print_eval(stdout, evaluated, model.split, per_class, confusion);
+        print_eval(stdout, evaluated, model.split, parts);
 
     const ModelEvaluation& last = evaluated.back().result;
     const std::vector<float>& z = last.evaluation.logits;

@@ -46,7 +46,8 @@ int run_report(const std::vector<std::string>& arguments) {
     Options options("report",
                     "One HTML page of a run, or of several side by side: curves, accuracy by class and shot group, "
                     "confusion,\n"
-                    "gradients and probabilities by class, environment, recipe, the paper's cell. Prints its path.",
+                    "calibration, gradients, norms and probabilities by class, spread over seeds, environment, recipe, "
+                    "the\npaper's cell. Prints its path.",
                     {"bkd report runs/a", "bkd report runs/ce runs/kd runs/bkd --out compared.html",
                      "bkd report runs/a --records-only --json"});
     options.words("RUN", words, 1, series_colours, "folders of runs, also of one that is running");
@@ -69,6 +70,10 @@ int run_report(const std::vector<std::string>& arguments) {
     check_place(place.path, place.overwrite, "report");
     label_runs(runs);
     for (ReportedRun& run : runs) {
+        if (const LogDamage& damage = run.record.damage; !damage.missing.empty())
+            fmt::print(stderr, "warning: {}: log.jsonl is not whole: missing: {}; it holds {}\n",
+                       printable(run.record.name()), printable(damage.missing), printable(damage.held));
+        read_norms(run, runs.size() > 1);
         if (records_only) {
             run.missing.emplace_back("gradients and probabilities by class: --records-only was given");
             continue;
