@@ -1,5 +1,6 @@
-// RIDE's ensemble of ResNet-32 (Wang et al. 2021; paper: Table 8 builds on it): the beginning shared, one end for each expert.
+// RIDE's ensemble of ResNet-32 (Wang et al. 2021): the beginning shared, one end for each expert.
 //
+// paper: Table 8
 //   shared      stem and layer1 of the CIFAR ResNet-32, w = 16 channels
 //   expert k    layer2s.k and layer3s.k of 2w and 4w channels, or 3/4 of that; mean over the pixels; linears.k
 //   logits      the mean of the experts'

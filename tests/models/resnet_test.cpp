@@ -34,6 +34,7 @@ TEST_CASE("the CIFAR ResNets have the published numbers of parameters") {
     }
 }
 
+// paper: Table 3, 4, 5
 TEST_CASE("the ImageNet ResNets have torchvision's numbers of parameters") {
     const struct {
         const char* name;
@@ -61,6 +62,7 @@ TEST_CASE("the ImageNet ResNets have torchvision's numbers of parameters") {
     CHECK_THROWS_AS(make_network({.name = "resnet10", .stem = "large"}), InputError);
 }
 
+// paper: Table 8
 TEST_CASE("RIDE's ensembles have the numbers of parameters of its code") {
     const struct {
         std::int64_t experts, cosine100, linear100, full100, cosine10;
