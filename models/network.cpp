@@ -14,6 +14,12 @@ std::vector<NetworkEntry> network_list() {
     };
 }
 
+NetworkTrait network_trait(std::string_view name) {
+    for (const NetworkEntry& entry : network_list())
+        if (name == entry.name) return entry.trait;
+    return NetworkTrait::none;
+}
+
 namespace {
 
 void refuse_foreign_options(const NetworkOptions& o, NetworkTrait trait) {

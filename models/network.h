@@ -78,5 +78,6 @@ struct NetworkEntry {
     const char* summary;
 };
 std::vector<NetworkEntry> network_list();
+NetworkTrait network_trait(std::string_view name);  // none of a name that is not in the list
 
 }

@@ -40,9 +40,7 @@ public:
         options.classifier = classifier();
         for (const Extent& e : extents)
             options.*e.member = extent(e, options.*e.member, options.classifier == "cosine");
-        const std::vector<NetworkEntry> list = network_list();
-        const auto entry = std::ranges::find(list, options.name, &NetworkEntry::name);
-        const NetworkTrait trait = entry == list.end() ? NetworkTrait::none : entry->trait;
+        const NetworkTrait trait = network_trait(options.name);
         if (trait == NetworkTrait::stem) options.stem = stem();
         if (trait == NetworkTrait::experts) read_experts(options);
         options.kernels = kernels(options.kernels);

@@ -83,15 +83,18 @@ Tensor formula_tensor(GoldenRun& r, std::string_view name, const Shape& shape, d
 
 // Any network, its weights by the formula.
 std::unique_ptr<Network> formula_network(GoldenRun& r) {
-    std::unique_ptr<Network> network =
-        make_network({.name = r.text("network"),
-                      .classes = r.size("classes"),
-                      .classifier = r.choice<std::string>("head", {{"linear", "linear"}, {"cosine", "cosine"}}),
-                      .cosine_scale = r.number("scale"),
-                      .width = r.size("width"),
-                      .stem = r.text("stem"),
-                      .experts = r.integer("experts", 1, 16),
-                      .reduces_width = r.boolean("reduces_width")});
+    NetworkOptions options{.name = r.text("network"),
+                           .classes = r.size("classes"),
+                           .classifier = r.choice<std::string>("head", {{"linear", "linear"}, {"cosine", "cosine"}}),
+                           .cosine_scale = r.number("scale"),
+                           .width = r.size("width")};
+    const std::string stem = r.text("stem");
+    const std::int64_t experts = r.integer("experts", 1, 16);
+    const bool reduces_width = r.boolean("reduces_width");
+    const NetworkTrait trait = network_trait(options.name);
+    if (trait == NetworkTrait::stem) options.stem = stem;
+    if (trait == NetworkTrait::experts) options.experts = experts, options.reduces_width = reduces_width;
+    std::unique_ptr<Network> network = make_network(options);
     network->parameters().materialise(r.ctx, 0, "golden");
     for (Parameter& p : network->parameters().all()) {
         const auto fan_in = static_cast<double>(p.shape.count() / std::max<std::int64_t>(1, p.shape[0]));
