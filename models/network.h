@@ -4,6 +4,7 @@
 #include "engine/parameter.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,11 @@ struct NetworkOptions {
     std::int64_t channels = 3;          // of the input images
     std::string classifier = "linear";  // or "cosine"
     double cosine_scale = 30;
-    std::int64_t width = 16;  // of the first stage of a CIFAR ResNet
+    std::int64_t width = 0;  // channels of a ResNet's first stage; 0: 16 of the CIFAR family, else 64
+    // Empty or 0: the network's own. A network that has no such thing refuses one that is said.
+    std::string stem{};                   // of an ImageNet ResNet: "imagenet" (its own) or "small"
+    std::int64_t experts = 0;             // of an ensemble with a shared beginning: 3
+    std::optional<bool> reduces_width{};  // of its experts: 24 and 48 channels in place of 32 and 64: true
     // TextCNN: table of `vocabulary` rows of `embedding` numbers, `filters` of each of `kernels` widths
     std::int64_t vocabulary = 0, embedding = 300, filters = 100, text_padding = 0;
     std::vector<std::int64_t> kernels{3, 4, 5};
@@ -46,7 +51,12 @@ public:
     // LogicError on a tape or in a training context. A network without batch norms stays as it is.
     virtual void fold(const Context&) {}
 
-    Tensor operator()(Context& ctx, const Tensor& input) const { return head(ctx, features(ctx, input)); }
+    // Logits of each expert; one entry for a network that is no ensemble. What they share is computed once.
+    virtual std::vector<Tensor> experts(Context& ctx, const Tensor& input) const {
+        return {head(ctx, features(ctx, input))};
+    }
+    // Logits [n, classes]; of an ensemble the mean of its experts'.
+    virtual Tensor operator()(Context& ctx, const Tensor& input) const { return head(ctx, features(ctx, input)); }
 
 protected:
     Parameters parameters_;
@@ -56,13 +66,18 @@ private:
 };
 
 // Builds a network; its parameters have no memory until parameters().materialise(). InputError E0304 for an unknown
-// name, with the list.
+// name, with the list, and for an option that it does not have.
 std::unique_ptr<Network> make_network(const NetworkOptions& options);
+
+// Which of NetworkOptions a network has beside those that all have.
+enum class NetworkTrait : std::uint8_t { none, stem, experts };
 
 struct NetworkEntry {
     const char* name;
+    NetworkTrait trait;
     const char* summary;
 };
 std::vector<NetworkEntry> network_list();
+NetworkTrait network_trait(std::string_view name);  // none of a name that is not in the list
 
 }

@@ -78,7 +78,7 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """models/resnet_cifar.cpp."""
+    """models/resnet.cpp."""
 
     def __init__(self, depth, classes, channels, scope):
         super().__init__()

@@ -1,6 +1,7 @@
 #include "train/model_network.h"
 
 #include <algorithm>
+#include <array>
 
 namespace bkd {
 namespace {
@@ -10,19 +11,20 @@ struct Extent {
     const char* key;
     std::int64_t NetworkOptions::*member;
     std::int64_t low, high;
-    const char* tensor;
+    std::array<const char*, 3> tensors;  // the first that is there; null: no more
     std::size_t axis;
 };
 
 constexpr Extent extents[] = {
-    {"classes", &NetworkOptions::classes, 1, 1'000'000, "linear.weight", 0},
-    {"channels", &NetworkOptions::channels, 1, 1024, "conv1.weight", 1},
-    {"width", &NetworkOptions::width, 1, 65536, "conv1.weight", 0},
-    {"vocabulary", &NetworkOptions::vocabulary, 1, 2'147'483'647, "embedding.weight", 0},
-    {"embedding", &NetworkOptions::embedding, 1, 65536, "embedding.weight", 1},
-    {"filters", &NetworkOptions::filters, 1, 65536, "convs.0.weight", 0},
-    {"text_padding", &NetworkOptions::text_padding, 0, 1024, "", 0},
+    {"classes", &NetworkOptions::classes, 1, 1'000'000, {"linear.weight", "fc.weight", "linears.0.weight"}, 0},
+    {"channels", &NetworkOptions::channels, 1, 1024, {"conv1.weight"}, 1},
+    {"width", &NetworkOptions::width, 1, 65536, {"conv1.weight"}, 0},
+    {"vocabulary", &NetworkOptions::vocabulary, 1, 2'147'483'647, {"embedding.weight"}, 0},
+    {"embedding", &NetworkOptions::embedding, 1, 65536, {"embedding.weight"}, 1},
+    {"filters", &NetworkOptions::filters, 1, 65536, {"convs.0.weight"}, 0},
+    {"text_padding", &NetworkOptions::text_padding, 0, 1024, {}, 0},
 };
+const std::string classifiers[] = {"linear", "fc", "linears.0"};
 constexpr std::int64_t widest_kernel = 1024;
 constexpr std::size_t most_kernels = 16;
 
@@ -38,6 +40,9 @@ public:
         options.classifier = classifier();
         for (const Extent& e : extents)
             options.*e.member = extent(e, options.*e.member, options.classifier == "cosine");
+        const NetworkTrait trait = network_trait(options.name);
+        if (trait == NetworkTrait::stem) options.stem = stem();
+        if (trait == NetworkTrait::experts) read_experts(options);
         options.kernels = kernels(options.kernels);
         options.cosine_scale = number("cosine_scale", options.cosine_scale, 1e-6, 1e6);
         options.dropout = number("dropout", options.dropout, 0, 0.999);
@@ -83,8 +88,12 @@ private:
         if (!asked_.classifier.empty()) return asked_.classifier;
         const std::string found = text("classifier");
         if (found.empty())
-            return file_.find("conv1.weight") != nullptr && file_.find("linear.weight") != nullptr &&
-                           file_.find("linear.bias") == nullptr
+            return std::ranges::any_of(classifiers,
+                                       [&](const std::string& name) {
+                                           return file_.find("conv1.weight") != nullptr &&
+                                                  file_.find(name + ".weight") != nullptr &&
+                                                  file_.find(name + ".bias") == nullptr;
+                                       })
                        ? "cosine"
                        : "linear";
         if (found != "linear" && found != "cosine")
@@ -127,7 +136,32 @@ private:
         if (const Json* value = told(e.key)) return checked(e.key, *value, e.low, e.high);
         // The cosine classifier's weight is [in, out] in files.
         const bool is_transposed = is_cosine && e.member == &NetworkOptions::classes;
-        return shown(e.tensor, is_transposed ? 1 : e.axis, e.low, e.high, standard);
+        for (const char* tensor : e.tensors)
+            if (tensor != nullptr && file_.find(tensor) != nullptr)
+                return shown(tensor, is_transposed ? 1 : e.axis, e.low, e.high, standard);
+        return standard;
+    }
+
+    // The 7 x 7 taps of the ImageNet stem, or 3 x 3.
+    std::string stem() const {
+        std::string found = text("stem");
+        if (found.empty()) found = shown("conv1.weight", 2, 1, 64, 7) == 3 ? "small" : "imagenet";
+        if (found != "imagenet" && found != "small")
+            fail(fmt::format("no stem is called \"{}\"", printable(found)), "there are imagenet and small");
+        return found;
+    }
+
+    void read_experts(NetworkOptions& options) const {
+        constexpr std::int64_t most = 64;
+        std::int64_t found = 0;
+        while (found < most && file_.find(fmt::format("linears.{}.weight", found)) != nullptr) ++found;
+        const Json *experts = told("experts"), *reduces = told("reduce_dimension");
+        options.experts = experts != nullptr ? checked("experts", *experts, 1, most) : std::max<std::int64_t>(1, found);
+        if (reduces != nullptr && !reduces->is_boolean())
+            fail(fmt::format("reduce_dimension is {}, not a boolean", reduces->kind()));
+        options.reduces_width = reduces != nullptr
+                                    ? reduces->boolean()
+                                    : shown("layer2s.0.0.conv1.weight", 0, 1, 65536, 1) != 2 * options.width;
     }
 
     std::vector<std::int64_t> kernels(const std::vector<std::int64_t>& standard) const {
@@ -164,10 +198,13 @@ Json network_facts(const NetworkOptions& o) {
             .set("kernels", Json::array(o.kernels))
             .set("text_padding", o.text_padding)
             .set("dropout", o.dropout);
-    return facts.set("channels", o.channels)
+    facts.set("channels", o.channels)
         .set("classifier", o.classifier)
         .set("cosine_scale", o.cosine_scale)
         .set("width", o.width);
+    if (!o.stem.empty()) facts.set("stem", o.stem);
+    if (o.experts > 0) facts.set("experts", o.experts).set("reduce_dimension", o.reduces_width.value_or(true));
+    return facts;
 }
 
 NetworkOptions network_of_file(const ModelFile& file, const AskedNetwork& asked) {

@@ -9,6 +9,9 @@ namespace {
 NetworkOptions network_options(const Recipe& r) {
     NetworkOptions options{.name = r.text("model.name"), .classifier = r.text("model.classifier")};
     if (options.classifier == "cosine") options.cosine_scale = r.number("model.cosine_scale");
+    if (r.is_set("model.stem")) options.stem = r.text("model.stem");
+    if (r.is_set("model.experts")) options.experts = r.integer("model.experts");
+    if (r.is_set("model.reduce_dimension")) options.reduces_width = r.boolean("model.reduce_dimension");
     r.text("model.init");
     if (const std::string shortcut = r.text("model.shortcut"); shortcut != "a")
         throw InputError({.id = 308,

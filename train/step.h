@@ -35,15 +35,14 @@ public:
         return stage_.feed(feed).mixed(ctx, alpha, per_sample);
     }
     // Logits [n, classes] of the network that is trained; net() has its features, branches and heads.
-    Tensor network(const Tensor& images) {
-        Tensor logits = stage_.network()(ctx, images);
-        if (watched_logits != nullptr) {
-            logits.set_takes_gradient(true);
-            watched_logits->push_back(logits);
-        }
-        return logits;
+    Tensor network(const Tensor& images) { return watched(stage_.network()(ctx, images)); }
+    // Those of each expert of an ensemble; one entry for another network.
+    std::vector<Tensor> experts(const Tensor& images) {
+        std::vector<Tensor> all = stage_.network().experts(ctx, images);
+        for (Tensor& logits : all) logits = watched(logits);
+        return all;
     }
-    // For who asks what the loss sends to the logits of a frozen network: those that network() gave, as leaves.
+    // For who asks what the loss sends to the logits of a frozen network: those that network() and experts() gave, as leaves.
     std::vector<Tensor>* watched_logits = nullptr;
     Network& net() { return stage_.network(); }
     // Without a tape.
@@ -70,6 +69,14 @@ public:
     void set_notes(const std::array<Note, 4>& notes) { notes_ = notes; }
 
 private:
+    Tensor watched(Tensor logits) {
+        if (watched_logits != nullptr) {
+            logits.set_takes_gradient(true);
+            watched_logits->push_back(logits);
+        }
+        return logits;
+    }
+
     const Progress progress_;
     bool reads_progress_ = false;
     StageContext& stage_;

@@ -6,7 +6,8 @@ namespace bkd {
 namespace {
 
 double he_deviation(const ConvOptions& o) {
-    return std::sqrt(2.0 / static_cast<double>(o.kernel * o.kernel * o.in / o.groups));
+    const std::int64_t channels = o.init == ConvInit::fan_in ? o.in / o.groups : o.out;
+    return std::sqrt(2.0 / static_cast<double>(o.kernel * o.kernel * channels));
 }
 
 }

@@ -5,13 +5,16 @@
 
 namespace bkd {
 
+// He normal: N(0, 2 / fan), fan = kernel^2 in / groups or kernel^2 out.      He et al. 2015
+enum class ConvInit : std::uint8_t { fan_in, fan_out };
+
 struct ConvOptions {
     std::int64_t in = 1, out = 1, kernel = 3, stride = 1, padding = 0, groups = 1;
+    ConvInit init = ConvInit::fan_in;
 };
 
 class Conv {
 public:
-    // He normal by fan-in: N(0, 2 / (kernel^2 in / groups)).      He et al. 2015
     Conv(Parameters& parameters, const std::string& name, const ConvOptions& options);
     Tensor operator()(Context& ctx, const Tensor& x) const;  // [n, h, w, in] -> [n, p, q, out]
 

@@ -2,12 +2,14 @@
 
 namespace bkd {
 
-ConvNorm::ConvNorm(Parameters& p, const std::string& conv, const std::string& norm, const ConvOptions& o)
-    : conv_(p, conv, o), norm_(p, norm, o.out) {}
+ConvNorm::ConvNorm(Parameters& p, const std::string& conv, const std::string& norm, const ConvOptions& o, After after)
+    : conv_(p, conv, o), norm_(p, norm, o.out), after_(after) {}
 
 Tensor ConvNorm::operator()(Context& ctx, const Tensor& x, const Tensor& residual) const {
-    if (!weight_) return norm_(ctx, conv_(ctx, x), /*relu=*/true, residual);
-    BKD_CHECK(!ctx.training(), "a folded layer cannot train");
+    BKD_CHECK(after_ == After::relu || !residual, "a layer without ReLU adds no residual");
+    if (!weight_) return norm_(ctx, conv_(ctx, x), after_ == After::relu, residual);
+    BKD_CHECK(!ctx.training() && ctx.tape() == nullptr, "a folded layer cannot train");
+    if (after_ == After::nothing) return conv2d(ctx, x, weight_, bias_, conv_.geometry());
     return conv2d_relu(ctx, x, weight_, bias_, conv_.geometry(), residual);
 }
 

@@ -12,11 +12,14 @@ namespace bkd {
 
 class ConvNorm {
 public:
+    enum class After : std::uint8_t { relu, nothing };
+
     // Adds the parameters "<conv>.weight", "<norm>.weight", "<norm>.bias" and the buffers of BatchNorm, in this order.
-    ConvNorm(Parameters& parameters, const std::string& conv, const std::string& norm, const ConvOptions& options);
+    ConvNorm(Parameters& parameters, const std::string& conv, const std::string& norm, const ConvOptions& options,
+             After after = After::relu);
 
     // relu(norm(conv(x)) + residual)     x [n, h, w, in], residual as the result or empty -> [n, p, q, out]
-    // In the inference form LogicError on a tape or in training.
+    // After::nothing: without ReLU, and without a residual. In the inference form LogicError on a tape or in training.
     Tensor operator()(Context& ctx, const Tensor& x, const Tensor& residual = {}) const;
 
     // Into the inference form, by the parameters' numbers as they are now. w' is stored as activations are.
@@ -25,6 +28,7 @@ public:
 private:
     Conv conv_;
     BatchNorm norm_;
+    After after_;
     Tensor weight_, bias_;  // of the inference form; else empty
 };
 

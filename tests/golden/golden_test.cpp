@@ -59,6 +59,14 @@ TEST_CASE("all 573 cases of the golden file pass, 306 in f32 and 267 in bf16, mo
     }
 }
 
+TEST_CASE("the networks compute what they do in PyTorch: logits, and losses of steps of SGD") {
+    const GoldenFile file = GoldenFile::read(BKD_SOURCE_DIR "/tests/golden/networks.safetensors");
+    Tally tally = run_file(file, {DeviceKind::cpu, 0});
+    CHECK(tally.passed == std::map<std::string, int>{{"f32", 31}});
+    CHECK(tally.failed == 0);
+    CHECK(tally.skipped == 0);
+}
+
 TEST_CASE("the cases of a golden file with other shapes and another seed pass") {
     bkd::test::with_wild_file([](const GoldenFile& file) {
         for (const DeviceKind kind : {DeviceKind::reference, DeviceKind::cpu}) {

@@ -72,6 +72,22 @@ TEST_CASE("every listed network is taken over with its size read from its tensor
         CHECK(result.parameters == make_network(options)->parameters().count());
         CHECK(result.renamed.size() == static_cast<std::size_t>(result.tensors));
         const NetworkOptions found = network_of_file(read_model_file(folder / "out.safetensors"), {});
+        CHECK(network_facts(found).canonical() == network_facts(make_network(options)->options()).canonical());
+    }
+}
+
+TEST_CASE("the stem of an ImageNet ResNet and the experts of an ensemble are read from a file's tensors") {
+    const bkd_test::TemporaryFolder folder;
+    const NetworkOptions all[] = {
+        {.name = "resnet10", .classes = 7, .channels = 1, .width = 4, .stem = "small"},
+        {.name = "resnet10", .classes = 7, .channels = 1, .classifier = "cosine", .width = 4, .stem = "imagenet"},
+        {.name = "ride_resnet32", .classes = 7, .channels = 1, .width = 4, .experts = 2, .reduces_width = false},
+        {.name = "ride_resnet32", .classes = 7, .channels = 1, .width = 4, .experts = 5, .reduces_width = true}};
+    for (const NetworkOptions& options : all) {
+        CAPTURE(options.name);
+        write_network(folder, options);
+        const NetworkOptions found =
+            network_of_file(read_model_file(folder / "in.safetensors"), {.name = options.name});
         CHECK(network_facts(found).canonical() == network_facts(options).canonical());
     }
 }

@@ -47,6 +47,7 @@ public:
     static constexpr std::int64_t max_size = 1 << 20, max_steps = 1000;
     double number(std::string_view attribute) const { return read(attribute).number(); }
     bool boolean(std::string_view attribute) const { return read(attribute).boolean(); }
+    const std::string& text(std::string_view attribute) const { return read(attribute).text(); }
     std::int64_t integer(std::string_view attribute, std::int64_t least, std::int64_t most) const;
     // 1 to max_size (padding: 0 to max_size), also of every element of a list
     std::int64_t size(std::string_view attribute) const { return integer(attribute, 1, max_size); }

@@ -55,6 +55,69 @@ void text_cnn_eval_op(GoldenRun& r) {
     r.out("logits", (*network)(ctx, r.in("tokens")));
 }
 
+// Element i of the tensor `name` of networks.safetensors (tests/golden/networks.py): in [-1, 1), 24 bits.
+class Formula {
+public:
+    explicit Formula(std::string_view name) {
+        for (const char c : name) hash_ = (hash_ ^ static_cast<std::uint8_t>(c)) * 0x100000001b3;
+    }
+    double operator()(std::uint64_t i) const {
+        std::uint64_t z = hash_ ^ ((i + 1) * 0x9e3779b97f4a7c15);
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        z ^= z >> 31;
+        return static_cast<double>(z >> 40) / (1 << 23) - 1;
+    }
+
+private:
+    std::uint64_t hash_ = 0xcbf29ce484222325;
+};
+
+Tensor formula_tensor(GoldenRun& r, std::string_view name, const Shape& shape, double middle, double factor) {
+    const Formula formula(name);
+    std::vector<double> numbers(static_cast<std::size_t>(shape.count()));
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        numbers[i] = static_cast<double>(static_cast<float>(middle + factor * formula(i)));
+    return r.ctx.upload(shape, numbers);
+}
+
+// Any network, its weights by the formula.
+std::unique_ptr<Network> formula_network(GoldenRun& r) {
+    NetworkOptions options{.name = r.text("network"),
+                           .classes = r.size("classes"),
+                           .classifier = r.choice<std::string>("head", {{"linear", "linear"}, {"cosine", "cosine"}}),
+                           .cosine_scale = r.number("scale"),
+                           .width = r.size("width")};
+    const std::string stem = r.text("stem");
+    const std::int64_t experts = r.integer("experts", 1, 16);
+    const bool reduces_width = r.boolean("reduces_width");
+    const NetworkTrait trait = network_trait(options.name);
+    if (trait == NetworkTrait::stem) options.stem = stem;
+    if (trait == NetworkTrait::experts) options.experts = experts, options.reduces_width = reduces_width;
+    std::unique_ptr<Network> network = make_network(options);
+    network->parameters().materialise(r.ctx, 0, "golden");
+    for (Parameter& p : network->parameters().all()) {
+        const auto fan_in = static_cast<double>(p.shape.count() / std::max<std::int64_t>(1, p.shape[0]));
+        const bool is_matrix = p.shape.rank() > 1, is_variance = p.name.ends_with("running_var");
+        const bool is_gamma = !is_matrix && p.name.ends_with("weight");
+        const double factor = is_matrix ? std::sqrt(6 / fan_in) : is_variance ? 0.5 : 0.1;
+        const Tensor numbers = formula_tensor(r, p.name, p.shape, is_variance ? 1 : is_gamma ? 0.3 : 0, factor);
+        r.ctx.assign(p.value, std::span<const double>(r.ctx.download(numbers)));
+    }
+    return network;
+}
+
+Tensor formula_images(GoldenRun& r) {
+    const std::int64_t size = r.integer("size", 1, 1024);
+    return formula_tensor(r, "x", {r.integer("batch", 1, 1024), size, size, 3}, 0, 1);
+}
+
+void network_eval_op(GoldenRun& r) {
+    const auto network = formula_network(r);
+    Context ctx = r.ctx.inference();
+    r.out("logits", (*network)(ctx, formula_images(r)));
+}
+
 // What a step leaves behind, by name; all but the first step's gradients are collected over the steps.
 struct StepOutcome {
     Tensor loss, logits;
@@ -107,6 +170,25 @@ void resnet_cifar_train_op(GoldenRun& r) {
     });
 }
 
+void network_train_op(GoldenRun& r) {
+    const auto network = formula_network(r);
+    const Tensor images = formula_images(r);
+    const std::int64_t classes = network->options().classes;
+    std::vector<std::int32_t> labels(static_cast<std::size_t>(images.dim(0)));
+    for (std::size_t i = 0; i < labels.size(); ++i)
+        labels[i] = static_cast<std::int32_t>(static_cast<std::int64_t>(i) % classes);
+    const Tensor label_tensor = r.ctx.upload({images.dim(0)}, std::span<const std::int32_t>(labels));
+    train(r, *network, "", [&](Context& ctx, std::int64_t) {
+        const std::vector<Tensor> logits = network->experts(ctx, images);
+        Tensor loss;
+        for (const Tensor& z : logits) {
+            const Tensor ce = cross_entropy(ctx, z, {.labels = label_tensor});
+            loss = loss ? add(ctx, loss, ce) : ce;
+        }
+        return StepOutcome{loss, logits.front()};
+    });
+}
+
 void text_cnn_train_op(GoldenRun& r) {
     const auto network = load_network(r, text_options(r, r.number("dropout")));
     const auto& text = dynamic_cast<const TextCnn&>(*network);
@@ -149,11 +231,11 @@ void bkd_student_step_op(GoldenRun& r) {
 }
 
 const GoldenTable& golden_models() {
-    static const GoldenTable table{{"resnet_cifar_eval", resnet_cifar_eval_op},
-                                   {"resnet_cifar_train", resnet_cifar_train_op},
-                                   {"text_cnn_eval", text_cnn_eval_op},
-                                   {"text_cnn_train", text_cnn_train_op},
-                                   {"bkd_student_step", bkd_student_step_op}};
+    static const GoldenTable table{
+        {"resnet_cifar_eval", resnet_cifar_eval_op}, {"resnet_cifar_train", resnet_cifar_train_op},
+        {"network_eval", network_eval_op},           {"network_train", network_train_op},
+        {"text_cnn_eval", text_cnn_eval_op},         {"text_cnn_train", text_cnn_train_op},
+        {"bkd_student_step", bkd_student_step_op}};
     return table;
 }
 

@@ -1,5 +1,7 @@
-// Cross-entropy.        L = -sum_i y_i log p_i,   p = softmax(z / T), T = ce.temperature, 1 in the paper
+// Cross-entropy.        L = -sum_i y_i log p_i,   p = softmax(z / T), T = ce.temperature, 1 in the paper; of an ensemble the
+// sum over its experts
 // paper: Eq. 1
+#include "engine/ops/elementwise.h"
 #include "train/method.h"
 
 namespace bkd {
@@ -13,7 +15,12 @@ public:
 
     Tensor loss(Step& s) override {
         const Batch batch = s.batch();
-        return cross_entropy(s.ctx, s.network(batch.images), batch.targets, {.scale = 1 / temperature_});
+        Tensor sum;
+        for (const Tensor& logits : s.experts(batch.images)) {
+            const Tensor loss = cross_entropy(s.ctx, logits, batch.targets, {.scale = 1 / temperature_});
+            sum = sum ? add(s.ctx, sum, loss) : loss;
+        }
+        return sum;
     }
 
 private:

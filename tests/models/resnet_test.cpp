@@ -34,6 +34,61 @@ TEST_CASE("the CIFAR ResNets have the published numbers of parameters") {
     }
 }
 
+// paper: Table 3, 4, 5
+TEST_CASE("the ImageNet ResNets have torchvision's numbers of parameters") {
+    const struct {
+        const char* name;
+        std::int64_t c10, c100, c365, c1000, c8142, buffers;
+    } rows[] = {{"resnet10", 4910922, 4957092, 5093037, 5418792, 9082638, 5760},
+                {"resnet18", 11181642, 11227812, 11363757, 11689512, 15353358, 9600},
+                {"resnet34", 21289802, 21335972, 21471917, 21797672, 25461518, 17024},
+                {"resnet50", 23528522, 23712932, 24255917, 25557032, 40190990, 53120},
+                {"resnet101", 42520650, 42705060, 43248045, 44549160, 59183118, 105344},
+                {"resnet152", 58164298, 58348708, 58891693, 60192808, 74826766, 151424},
+                {"resnext50_32x4d", 23000394, 23184804, 23727789, 25028904, 39662862, 68224}};
+    for (const auto& row : rows) {
+        CAPTURE(row.name);
+        const std::pair<std::int64_t, std::int64_t> counts[] = {
+            {10, row.c10}, {100, row.c100}, {365, row.c365}, {1000, row.c1000}, {8142, row.c8142}};
+        for (const auto& [classes, count] : counts)
+            CHECK(make_network({.name = row.name, .classes = classes})->parameters().count() == count);
+        std::int64_t buffers = 0;
+        const auto network = make_network({.name = row.name});
+        for (const Parameter& p : network->parameters().all()) buffers += p.is_buffer ? p.shape.count() : 0;
+        CHECK(buffers == row.buffers);
+        const auto small = make_network({.name = row.name, .stem = "small"});
+        CHECK(network->parameters().count() - small->parameters().count() == 9408 - 1728);
+    }
+    CHECK_THROWS_AS(make_network({.name = "resnet10", .stem = "large"}), InputError);
+}
+
+// paper: Table 8
+TEST_CASE("RIDE's ensembles have the numbers of parameters of its code") {
+    const struct {
+        std::int64_t experts, cosine100, linear100, full100, cosine10;
+    } rows[] = {{1, 277168, 277268, 469904, 272848},
+                {2, 530512, 530712, 915984, 521872},
+                {3, 783856, 784156, 1362064, 770896},
+                {4, 1037200, 1037600, 1808144, 1019920},
+                {6, 1543888, 1544488, 2700304, 1517968}};
+    for (const auto& row : rows) {
+        const auto count = [&](std::int64_t classes, const char* classifier, bool reduces) {
+            return make_network({.name = "ride_resnet32",
+                                 .classes = classes,
+                                 .classifier = classifier,
+                                 .experts = row.experts,
+                                 .reduces_width = reduces})
+                ->parameters()
+                .count();
+        };
+        CHECK(count(100, "cosine", true) == row.cosine100);
+        CHECK(count(100, "linear", true) == row.linear100);
+        CHECK(count(100, "cosine", false) == row.full100);
+        CHECK(count(10, "cosine", true) == row.cosine10);
+    }
+    CHECK_THROWS_AS(make_network({.name = "ride_resnet32", .experts = 7}), InputError);
+}
+
 TEST_CASE("ResNet-32 has 95 parameter tensors under PyTorch's names") {
     const auto network = make_network({.name = "resnet32"});
     std::vector<std::string> names;
