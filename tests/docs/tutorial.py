@@ -7,7 +7,7 @@ In the page
     ```console           "$ " starts a command, what follows is its output (standard output and error), compared as it is;
     ```console numbers   compared with every number replaced by #: what training gives differs in its digits from one
                          instruction set to the other; "decimals": those with a decimal point alone (times);
-    ```console ... lines=0:3,-2:   which lines of the output are shown, as slices of it with "..." between them;
+    ```console ... lines=0:3,-2:   which lines of the output are shown, as slices of it, with "..." where others are left out;
     ```cpp FILE          lines that stand in FILE as they are;
     <!-- claim: ... -->  an expression over accuracy(run), study(run), tape(recipe) that must be true;
     <!-- figure: NAME from PAGE "TITLE" -->  the figure of that title on a page of bkd report, docs/figures/NAME.svg;
@@ -173,10 +173,13 @@ class Tutorial:
 
     def output(self, command, shown):
         lines = [line.rstrip() for line in self.run(command).replace(str(self.folder) + "/", "").splitlines()]
-        kept = []
+        kept, reached = [], 0
         for part in shown.split(","):
-            begin, end = (int(n) if n else None for n in part.split(":"))
-            kept += [*(["..."] if kept else []), *lines[begin:end]]
+            begin, end, _ = slice(*(int(n) if n else None for n in part.split(":"))).indices(len(lines))
+            kept += [*(["..."] if begin > reached else []), *lines[begin:end]]
+            reached = end
+        if reached < len(lines):
+            kept.append("...")
         return kept
 
     def build(self):

@@ -314,7 +314,7 @@ TEST_CASE("T31, T33, T35, T42: values that contradict each other are refused or 
 TEST_CASE("T32: names are those there are, the nearest first") {
     check_cases({
         {"T32 network", "data.name = \"cifar10\"\nmodel.name = \"resnet9\"\n",
-         R"(error[E0304]: model.name must be one of resnet8, resnet14, resnet20, resnet32, resnet44, resnet56, resnet110, text_cnn, got "resnet9"
+         R"(error[E0304]: model.name must be one of resnet8, resnet14, resnet20, resnet32, resnet44, resnet56, resnet10, resnet18, resnet34, resnet50, resnet110, resnet101, resnet152, text_cnn, ride_resnet32, resnext50_32x4d, got "resnet9"
   at:  exp.toml:2:14
        model.name = "resnet9"
                     ^~~~~~~~~
