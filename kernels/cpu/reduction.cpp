@@ -72,18 +72,15 @@ void sum_narrow_rows(const float* x, std::int64_t rows, std::int64_t width, floa
     for (std::int64_t row = rows / group * group; row < rows; ++row) add_run(x + row * width, y, width);
 }
 
-BKD_SIMD float sum_contiguous(const float* x, std::int64_t n) {
-    const std::int64_t quarter = n / 4;
-    float a = 0, b = 0, c = 0, d = 0;  // four chains of additions hide their latency
-#pragma omp simd reduction(+ : a, b, c, d)
-    for (std::int64_t i = 0; i < quarter; ++i) {
-        a += x[i];
-        b += x[i + quarter];
-        c += x[i + 2 * quarter];
-        d += x[i + 3 * quarter];
-    }
-    for (std::int64_t i = 4 * quarter; i < n; ++i) a += x[i];
-    return (a + b) + (c + d);
+// Numbers side by side: many short chains and a tree over them, whose roundings do not grow with n, whatever the compiler
+// makes of the loops.
+float sum_contiguous(const float* x, std::int64_t n) {
+    float lanes[lane_numbers];
+    const std::int64_t rows = n / lane_numbers;
+    sum_rows(x, rows, lane_numbers, lane_numbers, lanes);
+    add_run(x + rows * lane_numbers, lanes, n % lane_numbers);
+    for (std::int64_t half = lane_numbers / 2; half > 0; half /= 2) add_run(lanes + half, lanes, half);
+    return lanes[0];
 }
 
 void sum_run(const float* x, std::int64_t rows, std::int64_t stride, std::int64_t width, float* y) {
