@@ -37,8 +37,8 @@ Picture crop(const Picture& from, const Box& box);
 void mirror(Picture& picture);  // left to right, in place
 
 // The part of `from` that `box` shows, which lies inside, at another size: antialiased bilinear, horizontal pass first,
-// its result rounded to bytes. Pillow 9.5's Image.resize with BILINEAR; Pillow 13 takes the vertical pass first for some
-// sizes, and differs there by a rounding.
+// its result rounded to bytes. Pillow 9.5's Image.resize with BILINEAR; Pillow 13 takes the vertical pass first for
+// some sizes, and differs there by a rounding.
 Picture resize(const Picture& from, const Box& box, std::int64_t height, std::int64_t width);
 
 // About the middle by `degrees` against the clock, nearest pixel, same size, black outside (Pillow's Image.rotate).

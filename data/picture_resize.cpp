@@ -79,7 +79,6 @@ Picture resize(const Picture& from, const Box& box, std::int64_t height, std::in
               "a box outside of a picture of {} x {}", from.width, from.height);
     if (box.height == height && box.width == width) return crop(from, box);
     Picture to = Picture::of(height, width);
-    // Only the rows that the vertical pass reads, which may be fewer than all.
     Picture narrow = Picture::of(box.height, width);
     const Filter across(box.width, width), down(box.height, height);
     for (std::int64_t y = 0; y < box.height; ++y) {

@@ -1,7 +1,8 @@
 // toy: ten classes of 500 + 100 made grey images of 16 x 16, for the tutorial (docs/tutorial.md). An image is a wave
 // under noise; its class is its direction, one of ten around the half circle, but for a jitter that lets neighbours
 // overlap. Classes that lie far apart in a long tail are neighbours in direction (0 beside 9, 9 beside 1, 1 beside 8
-// ...): a rare class looks most like frequent ones, so that how often a class occurs decides what a doubtful image is taken for.
+// ...): a rare class looks most like frequent ones, so that how often a class occurs decides what a doubtful image is
+// taken for.
 #include "data/dataset.h"
 #include "engine/rng.h"
 

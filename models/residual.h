@@ -2,11 +2,11 @@
 // What residual networks are made of (He et al. 2016), under PyTorch's names: a stem, then stages of blocks.
 //
 //   basic        conv 3x3 (stride) - conv 3x3, both of `planes` channels
-//   bottleneck   conv 1x1 - conv 3x3 (stride, groups) - conv 1x1, of inner, inner and 4 planes channels. The stride lies in
-//                the 3x3, as torchvision has it ("v1.5").
+//   bottleneck   conv 1x1 - conv 3x3 (stride, groups) - conv 1x1, of inner, inner and 4 planes channels. The stride
+//                lies in the 3x3, as torchvision has it ("v1.5").
 //   Each convolution has a batch norm and no bias; ReLU after each but the last, and after the sum with the shortcut.
-//   shortcut     the identity where shapes agree; else A, without parameters: every stride-th pixel, zero channels before
-//                and after; or a projection: conv 1x1 (stride) and batch norm, "downsample.0" and "downsample.1".
+//   shortcut     the identity where shapes agree; else A, without parameters: every stride-th pixel, zero channels
+//                before and after; or a projection: conv 1x1 (stride) and batch norm, "downsample.0", "downsample.1".
 #include "engine/layers/conv_norm.h"
 
 #include <optional>

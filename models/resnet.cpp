@@ -1,8 +1,8 @@
 // Residual networks: a stem, stages of blocks, the mean over the pixels, a classifier.
 //
 //   CIFAR, depth 6n + 2 (as LDAM-DRW and the BKD code lay it out)
-//     stem small, width w = 16; layer1..3 of n basic blocks of w, 2w, 4w channels, strides 1, 2, 2; shortcut A; "linear".
-//     Weights start as N(0, 2 / fan_in), the classifier's too.
+//     stem small, width w = 16; layer1..3 of n basic blocks of w, 2w, 4w channels, strides 1, 2, 2; shortcut A;
+//     "linear". Weights start as N(0, 2 / fan_in), the classifier's too.
 //   ImageNet (torchvision's layout)
 //     stem of choice, width w = 64; layer1..4 of blocks of w, 2w, 4w, 8w planes, strides 1, 2, 2, 2; projections; "fc".
 //     Convolutions start as N(0, 2 / fan_out), the classifier as PyTorch's. ResNet-10 is that of the long-tailed

@@ -9,7 +9,6 @@
 #include "models/classifier.h"
 #include "models/residual.h"
 
-#include <charconv>
 #include <cmath>
 
 namespace bkd {
@@ -44,14 +43,8 @@ public:
     // The empty name is "linears.0".
     Tensor head(Context& ctx, const Tensor& x, std::string_view name) const override {
         std::size_t expert = 0;
-        constexpr std::string_view prefix = "linears.";
-        if (!name.empty()) {
-            const bool is_ours = name.starts_with(prefix);
-            const char* end = name.data() + name.size();
-            const char* begin = name.data() + (is_ours ? prefix.size() : 0);
-            const bool is_read = std::from_chars(begin, end, expert).ptr == end;
-            BKD_CHECK(is_ours && is_read && expert < heads_.size(), "no head {}", name);
-        }
+        while (!name.empty() && expert < heads_.size() && name != fmt::format("linears.{}", expert)) ++expert;
+        BKD_CHECK(expert < heads_.size(), "no head {}", name);
         return heads_[expert](ctx, x);
     }
     std::vector<Tensor> experts(Context& ctx, const Tensor& images) const override {

@@ -10,11 +10,13 @@ namespace bkd {
 std::vector<double> classifier_norms(const std::filesystem::path& model) {
     const ModelFile file = read_model_file(model);
     const Weights weights = stage_result_of(file, nullptr).weights;
-    const auto found = weights.find("linear.weight");
+    auto found = weights.find("linear.weight");
+    if (found == weights.end()) found = weights.find("fc.weight");
     const auto refuse = [&](const char* why) {
         throw InputError({.id = 411, .what = why, .at = printable(model.string())});
     };
-    if (found == weights.end() || found->second.shape.size() != 2) refuse("there is no linear.weight of rank 2");
+    if (found == weights.end() || found->second.shape.size() != 2)
+        refuse("there is no linear.weight or fc.weight of rank 2");
     if (network_of_file(file, {}).classifier == "cosine")
         refuse("the cosine classifier divides by the norms of its weight vectors");
     const Weight& w = found->second;

@@ -72,8 +72,8 @@ private:
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// Refuses a result of another verb that would take the place of a run's file, whichever run it is: E0606. The report of a
-// run, which is made again at will, is not meant.
+// Refuses a result of another verb that would take the place of a run's file, whichever run it is: E0606. The report of
+// a run, which is made again at will, is not meant.
 void check_not_of_a_run(const std::filesystem::path& result);
 
 // RFC 3339, UTC, with milliseconds.

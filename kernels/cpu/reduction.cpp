@@ -72,8 +72,8 @@ void sum_narrow_rows(const float* x, std::int64_t rows, std::int64_t width, floa
     for (std::int64_t row = rows / group * group; row < rows; ++row) add_run(x + row * width, y, width);
 }
 
-// Numbers side by side: many short chains and a tree over them, whose roundings do not grow with n, whatever the compiler
-// makes of the loops.
+// Numbers side by side: many short chains and a tree over them, whose roundings do not grow with n, whatever the
+// compiler makes of the loops.
 float sum_contiguous(const float* x, std::int64_t n) {
     float lanes[lane_numbers];
     const std::int64_t rows = n / lane_numbers;

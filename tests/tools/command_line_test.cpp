@@ -359,6 +359,7 @@ TEST_CASE("T62: a program started without standard files trains the same, and wr
     const std::string train = " train " + folder + "/toy_ce.toml train.epochs=1 --threads 1 --name ";
     REQUIRE(std::system((BKD_PROGRAM + train + "open >/dev/null 2>&1").c_str()) == 0);
     REQUIRE(std::system((BKD_PROGRAM + train + "closed <&- >&- 2>&-").c_str()) == 0);
+    REQUIRE(std::system((BKD_PROGRAM + train + "full >/dev/full 2>/dev/full").c_str()) == 0);
     for (const char* file : {"models/train.last.safetensors", "metrics.csv"})
         CHECK(toy.bytes(std::string("open/") + file) == toy.bytes(std::string("closed/") + file));
     CHECK(toy.bytes("closed/log.jsonl").starts_with("{\"t\":"));

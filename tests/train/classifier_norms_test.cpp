@@ -27,6 +27,12 @@ TEST_CASE("the norm of each class's weight vector is that of its row, in label o
     }
 }
 
+TEST_CASE("the classifier of an ImageNet ResNet is found under its own name") {
+    ToyRun toy;
+    toy.train("ce", "fc", {"model.name=resnet10", "model.stem=small", "train.epochs=1"});
+    CHECK(classifier_norms(toy.path() / "fc/models/train.last.safetensors").size() == 10);
+}
+
 TEST_CASE("a cosine classifier has no norms that count, and a missing model is said") {
     ToyRun toy;
     toy.train("ce", "cosine", {"model.classifier=cosine"});

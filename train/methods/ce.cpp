@@ -1,5 +1,5 @@
-// Cross-entropy.        L = -sum_i y_i log p_i,   p = softmax(z / T), T = ce.temperature, 1 in the paper; of an ensemble the
-// sum over its experts
+// Cross-entropy.        L = -sum_i y_i log p_i,   p = softmax(z / T), T = ce.temperature, 1 in the paper
+// Of an ensemble the sum over its experts.
 // paper: Eq. 1
 #include "engine/ops/elementwise.h"
 #include "train/method.h"
