@@ -4,6 +4,7 @@
 #include "kernels/error.h"
 
 #include <algorithm>
+#include <system_error>
 
 namespace bkd {
 
@@ -50,8 +51,15 @@ Loader::Loader(const Dataset& set, SamplerOptions sampler, LoaderOptions options
     // ahead + 1 consecutive batches, the most that are in preparation, lie in at most this many epochs.
     orders_.resize(static_cast<std::size_t>((options_.ahead + batches_ - 1) / batches_ + 1));
     for (Order& order : orders_) order.indices.resize(static_cast<std::size_t>(length));
-    for (std::int64_t i = 0; i < options_.threads; ++i)
-        threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+    try {
+        for (std::int64_t i = 0; i < options_.threads; ++i)
+            threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+    } catch (const std::system_error& error) {
+        throw InputError({.id = 701,
+                          .what = fmt::format("no thread to load data: {}", error.code().message()),
+                          .at = "train.workers",
+                          .try_ = "train.workers=0, or more memory or processes for this user (ulimit)"});
+    }
 }
 
 Loader::~Loader() {

@@ -3,10 +3,15 @@
 namespace bkd {
 namespace {
 
+// C0, DEL, C1, and what turns the direction of text or ends its line unseen: U+200E, 200F, 2028..202E, 2066..2069.
 bool is_control(std::string_view character) {
-    const unsigned char first = static_cast<unsigned char>(character[0]);
-    if (character.size() == 1) return first < 0x20 || first == 0x7F;
-    return character.size() == 2 && first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;  // C1
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
+    if (character.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7F;
+    if (character.size() == 2) return byte(0) == 0xC2 && byte(1) < 0xA0;
+    if (character.size() != 3 || byte(0) != 0xE2) return false;
+    const unsigned char last = byte(2);
+    return (byte(1) == 0x80 && (last == 0x8E || last == 0x8F || (last >= 0xA8 && last <= 0xAE))) ||
+           (byte(1) == 0x81 && last >= 0xA6 && last <= 0xA9);
 }
 
 }

@@ -118,8 +118,10 @@ int main(int count, char** words) {
             {.id = 602, .what = fmt::format("writing the result failed: {}", error.what()), .at = "standard output"}));
         return 6;
     } catch (const std::bad_alloc&) {
-        bkd::print_error(
-            bkd::InputError({.id = 701, .what = "the machine has no memory left", .try_ = "a smaller batch"}));
+        bkd::print_error(bkd::InputError({.id = 701,
+                                          .what = "no memory is left",
+                                          .why = "the machine's, or what it allows this process (ulimit -v)",
+                                          .try_ = "more of it, fewer threads (--threads 1) or a smaller batch"}));
         return 7;
     } catch (const std::exception& error) {
         std::fprintf(stderr,

@@ -1,4 +1,5 @@
 #include "tools/options.h"
+#include "tools/terminal.h"
 
 #include "train/schema.h"
 #include "train/schema_nearest.h"
@@ -210,7 +211,7 @@ void MachineOptions::add_to(Options& options) {
 
 int MachineOptions::chosen_threads() const {
     if (threads > allowed_threads())
-        fmt::print(stderr, "warning: {} threads on {} allowed processors take turns\n", threads, allowed_threads());
+        say("warning: {} threads on {} allowed processors take turns\n", threads, allowed_threads());
     return static_cast<int>(threads);
 }
 

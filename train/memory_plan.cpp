@@ -5,7 +5,11 @@
 namespace bkd {
 namespace {
 
-std::string size_text(std::int64_t bytes) { return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30)); }
+std::string size_text(std::int64_t bytes) {
+    constexpr std::int64_t gib = std::int64_t{1} << 30;
+    return bytes < gib ? fmt::format("{} MiB", bytes >> 20)
+                       : fmt::format("{:.1f} GiB", static_cast<double>(bytes) / gib);
+}
 
 const StageMemory& largest(const std::vector<StageMemory>& all) {
     return *std::max_element(all.begin(), all.end(),
@@ -100,7 +104,13 @@ InputError with_plan(const InputError& error, const PlannedTraining& planned) {
     const std::int64_t batch = largest_batch(planned, limit, most.batch);
     parts.why += fmt::format("{}by plan stage {} takes {} with batches of {}, scratch of kernels not counted",
                              parts.why.empty() ? "" : "; ", most.stage, size_text(most.bytes), most.batch);
-    if (batch > 0) parts.try_ = fmt::format("batch.size = {}", batch);
+    // Where the device does not say what it has, a smaller batch helps only where tensors are most of the memory.
+    constexpr std::int64_t outside = std::int64_t{256} << 20;
+    if (known == 0 && most.bytes < outside)
+        parts.try_ = fmt::format("more memory for the process: program, libraries and threads take about {} beside it",
+                                 size_text(outside));
+    else if (batch > 0)
+        parts.try_ = fmt::format("batch.size = {}", batch);
     return InputError(std::move(parts));
 }
 

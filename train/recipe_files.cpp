@@ -30,6 +30,11 @@ fs::path find_base(const TomlDocument& document, const TomlLeaf& leaf, const fs:
     const std::string name = std::get<std::string>(checked_value(*find_key("base"), "base", leaf.value));
     std::vector<fs::path> roots = {top_folder};
     roots.insert(roots.end(), folders.begin(), folders.end());
+    if (name.empty())
+        throw InputError({.id = 304,
+                          .what = "base is empty",
+                          .why = "it is the recipe that this one starts from",
+                          .try_ = "a recipe's file, or no base"});
     const fs::path beside = (fs::path(document.file).parent_path() / name).lexically_normal();
     if (std::none_of(roots.begin(), roots.end(), [&](const fs::path& root) { return is_under(beside, root); }))
         throw InputError({.id = 440,
@@ -38,6 +43,11 @@ fs::path find_base(const TomlDocument& document, const TomlLeaf& leaf, const fs:
     if (fs::exists(beside)) return beside;
     for (const fs::path& folder : folders)
         if (fs::exists(folder / name) && is_under(folder / name, folder)) return folder / name;
+    for (const fs::path& folder : roots)
+        if (fs::exists(folder / (name + ".toml")))
+            throw InputError({.id = 304,
+                              .what = fmt::format("base \"{}\" is no file", printable(name)),
+                              .try_ = fmt::format("base = \"{}.toml\"", printable(name))});
     return beside;
 }
 

@@ -33,6 +33,11 @@ void make_folders(const fs::path& path) {
     if (error) fail_to_make(path, error);
 }
 
+void remove_folder(const fs::path& path) {  // where it is empty
+    std::error_code error;
+    fs::remove(path, error);
+}
+
 // The step in "student-e0012-s0001020.ckpt"; -1 for another name.
 std::int64_t step_of(const fs::path& path) {
     const std::string name = path.stem().string();
@@ -84,21 +89,27 @@ RunFolder::RunFolder(fs::path path, const FileSystem& system)
 
 RunFolder RunFolder::create(const fs::path& parent, const std::string& name, bool name_is_given,
                             const FileSystem& system, const std::function<void(RunFolder&)>& fill) {
-    if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
+    if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos || printable(name) != name)
         throw InputError({.id = 304,
                           .what = fmt::format("run.name \"{}\" is no name of a folder", printable(name)),
                           .at = "run.name",
                           .why = "a run lies in run.dir, nowhere else",
-                          .try_ = "a word without /"});
+                          .try_ = "a word of up to 200 characters that can be seen, without /"});
+    const bool is_first = !fs::exists(parent);
     make_folders(parent);
     fs::path path = parent / name;
-    for (int suffix = 2; !make_folder(path); ++suffix) {
-        if (name_is_given)
-            throw InputError({.id = 1001,
-                              .what = fmt::format("run folder {} exists already", printable(path.string())),
-                              .at = "run.name",
-                              .try_ = fmt::format("another run.name, or bkd train --resume {}", path.string())});
-        path = parent / fmt::format("{}-{}", name, suffix);
+    try {
+        for (int suffix = 2; !make_folder(path); ++suffix) {
+            if (name_is_given)
+                throw InputError({.id = 1001,
+                                  .what = fmt::format("run folder {} exists already", printable(path.string())),
+                                  .at = "run.name",
+                                  .try_ = fmt::format("another run.name, or bkd train --resume {}", path.string())});
+            path = parent / fmt::format("{}-{}", name, suffix);
+        }
+    } catch (...) {
+        if (is_first) remove_folder(parent);
+        throw;
     }
     try {
         for (const char* inner : {"checkpoints", "models", "eval"}) make_folder(path / inner);
@@ -109,6 +120,8 @@ RunFolder RunFolder::create(const fs::path& parent, const std::string& name, boo
     } catch (...) {
         std::error_code error;
         fs::remove_all(path, error);
+        if (error) remove_folder(path);  // under a umask that takes all, it cannot be looked into
+        if (is_first) remove_folder(parent);
         throw;
     }
 }

@@ -7,8 +7,12 @@
 
 #include <omp.h>
 
+#include <atomic>
 #include <cstring>
 #include <fstream>
+#include <mutex>
+#include <system_error>
+#include <thread>
 
 namespace bkd::kernels::cpu {
 namespace {
@@ -48,7 +52,9 @@ class CpuBackend final : public Backend {
 public:
     explicit CpuBackend(const BackendOptions& options)
         : Backend({DeviceKind::cpu, 0}, DType::f32, host_memory()),
-          options_{allowed(options), options.strict ? 1 : allowed(options), options.winograd} {}
+          options_{allowed(options), options.strict ? 1 : allowed(options), options.winograd} {
+        start_threads(options_.threads);
+    }
 
     std::unique_ptr<Stream> make_stream() override {
         return std::make_unique<CpuStream>(device, pool(), options_, primitives_made_);
@@ -77,6 +83,25 @@ private:
         return 1;  // libgomp is not instrumented: its joins are unknown to the sanitizer, which sees races in every loop
 #endif
         return options.threads > 0 ? options.threads : std::min(allowed_threads(), omp_get_max_threads());
+    }
+
+    // libgomp ends the process where it cannot start a thread. So as many are started before, all at once, and then its
+    // own, which take the stacks that these leave.
+    static void start_threads(int threads) {
+        try {
+            std::mutex gate;
+            std::vector<std::jthread> helpers;
+            const std::lock_guard shut(gate);  // it opens before they are joined
+            for (int i = 1; i < threads; ++i) helpers.emplace_back([&] { const std::lock_guard passed(gate); });
+        } catch (const std::system_error& error) {
+            throw InputError({.id = 701,
+                              .what = fmt::format("cannot start {} threads: {}", threads, error.code().message()),
+                              .at = "cpu",
+                              .try_ = "--threads 1, or more memory or processes for this user (ulimit)"});
+        }
+        std::atomic<int> running = 0;  // a region that does nothing is left out by the compiler
+#pragma omp parallel num_threads(threads)
+        ++running;
     }
 
     const CpuOptions options_;

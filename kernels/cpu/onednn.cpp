@@ -1,6 +1,8 @@
 // The oneDNN primitives of a stream (onednn.h).
 #include "kernels/cpu/onednn.h"
 
+#include <sys/mman.h>
+
 namespace bkd::kernels::cpu {
 
 namespace {
@@ -22,6 +24,17 @@ CpuStream::CpuStream(Device d, Pool& p, const CpuOptions& o, std::int64_t& primi
       multiplies_bf16_(has_bf16_instructions()) {}
 
 CpuStream::~CpuStream() = default;
+
+void require_room() {
+    constexpr std::size_t bytes = std::size_t{32} << 20;
+    void* room = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED)
+        throw InputError({.id = 701,
+                          .what = fmt::format("no memory for oneDNN's code: {} bytes", bytes),
+                          .at = "cpu",
+                          .try_ = "more memory for the process (ulimit -v), or a smaller batch"});
+    ::munmap(room, bytes);
+}
 
 void Primitive::run(CpuStream& stream, const dnnl::stream& queue, std::initializer_list<const void*> pointers) {
     const Scratch scratch(stream, scratch_bytes_);

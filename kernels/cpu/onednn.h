@@ -4,7 +4,7 @@
 //   Primitive          one oneDNN primitive for fixed shapes, with its memory objects; run() binds pointers and
 //   executes WeightedPrimitive  a Primitive whose weights oneDNN keeps in blocks of its own, and the reorder from or to
 //   our layout PrimitiveCache     those made so far, one of a stream; looked up by op and extents onednn_call runs a
-//   piece of code with the stream's number of threads; what oneDNN refuses becomes a LogicError
+//   piece of code with the stream's number of threads; what oneDNN refuses becomes a LogicError, but for memory: E0701
 //
 // Scratch comes from the stream's pool, so that a primitive once made takes no memory of the system but for a few small
 // blocks inside oneDNN's own execute call.
@@ -15,6 +15,7 @@
 #include <dnnl.hpp>
 #include <map>
 #include <optional>
+#include <utility>
 
 namespace bkd::kernels::cpu {
 
@@ -54,6 +55,10 @@ struct WeightedPrimitive {
     std::size_t weight_bytes;          // of the blocked weights
 };
 
+// Before oneDNN writes machine code: E0701 where the process may not map another 32 MiB. Its generator does not look
+// whether it was given memory (2.6 writes to a null pointer).
+void require_room();
+
 class PrimitiveCache {
 public:
     using Key = std::array<std::int64_t, 20>;
@@ -65,15 +70,22 @@ public:
     WeightedPrimitive& get(const Key& key, const Make& make) {
         const auto found = primitives_.find(key);
         if (found != primitives_.end()) return found->second;
+        require_room();
         WeightedPrimitive& fresh = primitives_.emplace(key, make()).first->second;
         made_ += fresh.reorder ? 2 : 1;
         return fresh;
+    }
+
+    // Before products, whose code is written at the first of them.
+    void require_room_once() {
+        if (!std::exchange(has_room_, true)) require_room();
     }
 
     const dnnl::engine engine{dnnl::engine::kind::cpu, 0};
     const dnnl::stream queue{engine};
 
 private:
+    bool has_room_ = false;
     std::map<Key, WeightedPrimitive> primitives_;
     std::int64_t& made_;
 };
@@ -91,6 +103,8 @@ void onednn_call(const CpuStream& stream, const Text& text, const Body& body) {
     try {
         body();
     } catch (const dnnl::error& error) {
+        if (error.status == dnnl_out_of_memory)
+            throw InputError({.id = 701, .what = "oneDNN has no memory", .at = text(), .try_ = "a smaller batch"});
         throw LogicError(
             fmt::format("{}: oneDNN: {} (status {})", text(), error.what(), static_cast<int>(error.status)));
     }

@@ -94,11 +94,13 @@ TEST_CASE("an input error prints id, place, source, reason and a remedy, and lea
 TEST_CASE("text from strangers is made safe to print") {
     CHECK(printable("plain, Zürich, 猫") == "plain, Zürich, 猫");
     CHECK(printable("a\x1b[31m\n\x7f") == "a\\x1b[31m\\x0a\\x7f");
-    CHECK(printable("\xc2\x9b") == "\\xc2\\x9b");                  // C1: the eight-bit escape
-    CHECK(printable("\xc0\xaf") == "\\xc0\\xaf");                  // overlong
-    CHECK(printable("\xed\xa0\x80") == "\\xed\\xa0\\x80");         // surrogate
-    CHECK(printable("\xf4\x90\x80\x80").substr(0, 4) == "\\xf4");  // beyond U+10FFFF
-    CHECK(printable("x\xe2\x82") == "x\\xe2\\x82");                // cut in the middle
+    CHECK(printable("\xc2\x9b") == "\\xc2\\x9b");                   // C1: the eight-bit escape
+    CHECK(printable("a\xe2\x80\xaegpj") == "a\\xe2\\x80\\xaegpj");  // U+202E: what follows is shown from right to left
+    CHECK(printable("\xe2\x80\x94") == "\xe2\x80\x94");             // a dash
+    CHECK(printable("\xc0\xaf") == "\\xc0\\xaf");                   // overlong
+    CHECK(printable("\xed\xa0\x80") == "\\xed\\xa0\\x80");          // surrogate
+    CHECK(printable("\xf4\x90\x80\x80").substr(0, 4) == "\\xf4");   // beyond U+10FFFF
+    CHECK(printable("x\xe2\x82") == "x\\xe2\\x82");                 // cut in the middle
     CHECK(printable(std::string(203, 'a')) == std::string(200, 'a') + "...(+3)");
 }
 

@@ -45,8 +45,9 @@ TEST_CASE("a peer that says what is no answer, or never stops, spoils only its o
           {R"({"schema":"x","logits":"none",)"
            R"("program":"p","min_ms":1,"quartile_ms":2,"median_ms":2})",
            "void: "},
+          {"'; sleep 600 & exit 4; '", "void: exit code 4"},  // its child holds the output
           {"nothing", "void: it says nothing of its work"},
-          {"'; exec yes '", "void: ended after 1200 s or too much output"},
+          {"'; exec yes '", "void: ended after 64 MiB of output"},
           {"'; printf \"Traceback\\n%0300d\\nValueError: the cause\" 1 >&2; exit 3; '", "ValueError: the cause\n"}}) {
         CAPTURE(std::string(answer));
         const Said said = bench_beside(folder, answer);
@@ -56,6 +57,16 @@ TEST_CASE("a peer that says what is no answer, or never stops, spoils only its o
         CHECK(contains(said.out, "batch 1    bkd      "));
         CHECK(said.err.empty());
     }
+}
+
+TEST_CASE("a Python that is not there is told from one without PyTorch") {
+    const TemporaryFolder folder;
+    const std::string words = "bench infer --network resnet8 --size 8 --peer torch --python ";
+    folder.write("bare", "#!/bin/sh\necho 'No module named torch' >&2; exit 1\n");
+    std::filesystem::permissions(folder / "bare", std::filesystem::perms::owner_all);
+    check_rows(folder.path().string(),
+               {{words + "/nowhere/python", 5, "error[E0501]: no program /nowhere/python can be started"},
+                {words + (folder / "bare").string(), 8, "why: No module named torch"}});
 }
 
 TEST_CASE("where the numbers are ours, the ratio is that of the times") {

@@ -186,4 +186,21 @@ TEST_CASE("exit codes 7 to 10: memory, device, numbers and the state of runs") {
 #endif
 }
 
+#ifndef BKD_NO_CLONES
+TEST_CASE("under any limit of memory a training goes through or is E0701, never a signal") {
+    const Desk desk;
+    int refused = 0;
+    for (int kib = 60'000; kib <= 360'000; kib += 20'000) {
+        CAPTURE(kib);
+        const Said said = desk.run("train ce.toml --smoke --threads 2 --name limited",
+                                   fmt::format("rm -rf limited; ulimit -v {}; ", kib));
+        CAPTURE(said.err);
+        CHECK((said.code == 0 || said.code == 7));
+        CHECK(contains(said.err, "error[E0701]") == (said.code == 7));
+        refused += said.code == 7;
+    }
+    CHECK(refused >= 4);
+}
+#endif
+
 }

@@ -345,6 +345,19 @@ TEST_CASE("T36: a chain of bases exists, ends, has at most 8, and stays in its f
         {"T36 missing", "base = \"absent.toml\"\n", R"(error[E0501]: no such file: absent.toml
   at:  exp.toml:1:8
 )"},
+        {"T36 empty", "base = \"\"\n", R"(error[E0304]: base is empty
+  at:  exp.toml:1:8
+       base = ""
+              ^~
+  why: it is the recipe that this one starts from
+  try: a recipe's file, or no base
+)"},
+        {"T36 without .toml", "base = \"base0\"\n", R"(error[E0304]: base "base0" is no file
+  at:  exp.toml:1:8
+       base = "base0"
+              ^~~~~~~
+  try: base = "base0.toml"
+)"},
         {"T36 cycle", "base = \"exp.toml\"\n",
          R"(error[E0307]: base "exp.toml" comes back to a recipe that it is the base of
   at:  exp.toml:1:8

@@ -71,7 +71,7 @@ TEST_CASE("surplus and empty words and values are refused, not ignored") {
                    {"bench start a b --direct", 2, "error[E0208]: --direct has no effect in bkd bench start"},
                    {"bench step --batch 1", 2, "error[E0203]: --batch 1"},
                    {"bench infer --method bkd", 2, "error[E0208]"},
-                   {"bench step --peer torch --python ./none", 8, "error[E0801]: PyTorch is not here: ./none"},
+                   {"bench step --peer torch --python ./none", 5, "error[E0501]: no program ./none can be started"},
                    {"doctor x", 2, "error[E0207]"},
                    {"bench step --device cpu --tf32", 2, "error[E0208]: --tf32 has no effect on cpu"},
                    {"bench step --device cpu --tune t.txt", 2, "error[E0208]: --tune has no effect on cpu"},

@@ -69,6 +69,9 @@ TEST_CASE("without the run's data the page says so and shows what the run has wr
     const Said said = run_program(folder, "report " + run + " --data-root " + folder + "/none --threads 1");
     CHECK(said.code == 0);
     CHECK(contains(said.err, "models are not evaluated: "));
+    // A standard error that takes nothing loses what is said there, no more.
+    const std::string silent = std::string("bash -c '\"$@\" 2>/dev/full' - ") + BKD_PROGRAM;
+    CHECK(run_program(folder, "report " + run + " --data-root " + folder + "/none --threads 1", silent).code == 0);
     const std::string page = text_of_file(run + "/report.html");
     CHECK(contains(page, "What is not on this page, and why"));
     CHECK(contains(page, "gradients and probabilities by class: "));

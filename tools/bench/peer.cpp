@@ -103,7 +103,7 @@ struct Answer {
 
 Answer answer_of(const TimedProgram& run, const PeerOptions& o, bool is_ours) {
     const auto give_up = [](std::string why) { throw InputError({.id = 801, .what = std::move(why)}); };
-    if (run.is_cut) give_up(fmt::format("ended after {} s or too much output", peer_limits.seconds));
+    if (!run.cut.empty()) give_up(fmt::format("ended after {}", run.cut));
     if (run.code != 0) give_up(fmt::format("exit code {}: {}", run.code, last_words(run.err)));
     const std::size_t begin = run.out.rfind("{\"schema\"");
     if (begin == std::string::npos) give_up("it says nothing of its work");
@@ -192,12 +192,17 @@ PeerBench bench_beside_torch(const PeerOptions& options) {
     PeerBench bench;
     if (::getloadavg(&bench.load_before, 1) != 1) bench.load_before = std::nan("");
     const TimedProgram torch = run_timed({options.python, "-c", "import torch, numpy"}, {}, peer_limits);
-    if (torch.code != 0)
+    if (torch.code == 127 && torch.out.empty() && torch.err.empty())
+        throw InputError({.id = 501,
+                          .what = fmt::format("no program {} can be started", printable(options.python)),
+                          .at = "option --python",
+                          .try_ = "the path of a Python that has torch and numpy"});
+    if (!torch.cut.empty() || torch.code != 0)
         throw InputError(
             {.id = 801,
              .what = fmt::format("PyTorch is not here: {} cannot import torch and numpy", printable(options.python)),
              .at = "option --peer",
-             .why = last_words(torch.err),
+             .why = torch.cut.empty() ? last_words(torch.err) : fmt::format("ended after {}", torch.cut),
              .try_ = "pip install torch numpy, or --python with one that has them"});
     std::vector<Contestant> all;
     if (options.infers)

@@ -7,9 +7,11 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -60,6 +62,15 @@ std::vector<char*> pointers_to(const std::vector<std::string>& words) {
     return pointers;
 }
 
+struct Descriptor {
+    explicit Descriptor(int opened) : number(opened) {}
+    ~Descriptor() {
+        if (number >= 0) ::close(number);
+    }
+    Descriptor(const Descriptor&) = delete;
+    const int number;
+};
+
 // True as long as the other end is open.
 bool read_some(int fd, std::string& to) {
     std::array<char, 65536> buffer;
@@ -84,25 +95,29 @@ TimedProgram run_timed(const std::vector<std::string>& command, const std::vecto
     if (process == 0) become(words.data(), variables.data(), out.ends[1], err.ends[1]);
     out.shut(1);
     err.shut(1);
-    std::array<pollfd, 2> ends{{{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}}};
-    while (ends[0].fd >= 0 || ends[1].fd >= 0) {
+    // The process itself, beside its output, which what it has started may hold open; without it (Linux 5.3) the output.
+    const Descriptor end(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+    std::array<pollfd, 3> watched{{{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}, {end.number, POLLIN, 0}}};
+    while (watched[0].fd >= 0 || watched[1].fd >= 0) {
         const double left_ms = limits.seconds > 0 ? began + 1000 * limits.seconds - now_ms() : INT_MAX;
-        const bool is_too_long =
-            limits.bytes > 0 && (result.out.size() > limits.bytes || result.err.size() > limits.bytes);
-        if (left_ms <= 0 || is_too_long) {
-            result.is_cut = true;
+        if (left_ms <= 0) result.cut = fmt::format("{:g} s", limits.seconds);
+        if (limits.bytes > 0 && std::max(result.out.size(), result.err.size()) > limits.bytes)
+            result.cut = fmt::format("{} MiB of output", limits.bytes >> 20);
+        if (!result.cut.empty()) {
             ::kill(process, SIGKILL);
-            break;  // what it has started may hold the pipes open
+            break;
         }
-        if (::poll(ends.data(), ends.size(), static_cast<int>(std::ceil(std::min<double>(left_ms, INT_MAX)))) < 0) {
+        const auto wait_ms = static_cast<int>(std::ceil(std::min<double>(left_ms, INT_MAX)));
+        if (::poll(watched.data(), watched.size(), wait_ms) < 0) {
             if (errno == EINTR) continue;
             fail("a program's output cannot be read");
         }
-        for (std::size_t i = 0; i < ends.size(); ++i) {
-            if (ends[i].fd < 0 || ends[i].revents == 0) continue;
-            if (!read_some(ends[i].fd, i == 0 ? result.out : result.err)) ends[i].fd = -1;
+        for (std::size_t i = 0; i < 2; ++i) {
+            if (watched[i].fd < 0 || watched[i].revents == 0) continue;
+            if (!read_some(watched[i].fd, i == 0 ? result.out : result.err)) watched[i].fd = -1;
             if (i == 0 && result.first_byte_ms == 0 && !result.out.empty()) result.first_byte_ms = now_ms() - began;
         }
+        if (watched[2].revents != 0 && watched[0].revents == 0 && watched[1].revents == 0) break;  // all is read
     }
     int status = 0;
     rusage used{};

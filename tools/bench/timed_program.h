@@ -13,8 +13,8 @@ struct TimeLimits {
 };
 
 struct TimedProgram {
-    int code = 0;         // exit code; 128 + the signal that ended it
-    bool is_cut = false;  // it was killed for a limit
+    int code = 0;       // exit code; 128 + the signal that ended it
+    std::string cut{};  // the limit it was killed for: "1200 s"; empty: it ended by itself
     std::string out, err;
     double first_byte_ms = 0;  // from its start to the first byte on standard output; 0: none came
     double total_ms = 0;
@@ -22,7 +22,7 @@ struct TimedProgram {
 };
 
 // `command`: program, looked for in PATH, and its arguments; `environment`: NAME=VALUE before this process's own.
-// InputError E0701 where no process can be started. A program that is not there ends with code 127.
+// What it started and left behind is not waited for. InputError E0701 where no process can be started. A program that is not there ends with code 127.
 TimedProgram run_timed(const std::vector<std::string>& command, const std::vector<std::string>& environment = {},
                        const TimeLimits& limits = {});
 

@@ -1,5 +1,6 @@
 #include "data/dataset.h"
 #include "tools/inspect/inspect.h"
+#include "tools/terminal.h"
 #include "train/class_weights.h"
 
 #include <cmath>
@@ -158,7 +159,7 @@ void inspect_run(const RunRecord& run, const RunTables& tables, const StudyOptio
         fmt::print("{}\n", run_json(run, classes, tables, study, asked.parts).dump());
         return;
     }
-    for (const std::string& what : study.missing) fmt::print(stderr, "warning: {}\n", printable(what));
+    for (const std::string& what : study.missing) say("warning: {}\n", printable(what));
     if (tables.omega) print_omega(classes, study);
     for (const StageStudy& stage : study.stages) {
         if (tables.gradients) print_gradients(classes, stage);

@@ -3,6 +3,7 @@
 #include "tools/bench/bench_report.h"
 #include "tools/check/ops_report.h"
 #include "tools/options.h"
+#include "tools/terminal.h"
 
 #include <cstdio>
 
@@ -134,7 +135,7 @@ int run_bench(const std::vector<std::string>& arguments) {
     if (mode == "start") {
         const StartBench b = bench_start(words[1], words[2], machine.threads);
         if (b.exit_code != 0) {
-            fmt::print(stderr, "{}", b.said);
+            say("{}", b.said);
             return b.exit_code;
         }
         return print([&] { return to_json(b); }, [&] { print_start(b); });

@@ -1,6 +1,7 @@
 // bkd convert IN OUT --network N: PyTorch's weights as a model file that says what it is.
 #include "engine/file.h"
 #include "tools/options.h"
+#include "tools/terminal.h"
 #include "tools/version.h"
 #include "train/import_model.h"
 #include "train/run_folder.h"
@@ -54,8 +55,7 @@ int run_convert(const std::vector<std::string>& arguments) {
     const ImportedModel result = import_model(import);
     for (const auto& [from, to] : result.renamed) fmt::print("{} -> {}\n", printable(from), printable(to));
     if (!import.data.empty() && !(import.mean && import.deviation))
-        fmt::print(
-            stderr, "normalisation from {}: mean {}, std {}; if the model was trained with others: --mean, --std\n",
+        say("normalisation from {}: mean {}, std {}; if the model was trained with others: --mean, --std\n",
             import.data, fmt::join(result.normalisation.mean, ","), fmt::join(result.normalisation.deviation, ","));
     fmt::print("{}: {} tensors, {} parameters of {}\n", words[1], result.tensors, result.parameters, result.network);
     return 0;

@@ -3,6 +3,7 @@
 #include "tools/eval_report.h"
 #include "tools/options.h"
 #include "tools/recipe_folders.h"
+#include "tools/terminal.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -72,8 +73,7 @@ int run_eval(const std::vector<std::string>& arguments) {
     for (const std::string& path : models) {
         model.model = path;
         evaluated.push_back({path, evaluate_model(model)});
-        for (const std::string& warning : evaluated.back().result.warnings)
-            fmt::print(stderr, "warning: {}\n", warning);
+        for (const std::string& warning : evaluated.back().result.warnings) say("warning: {}\n", warning);
     }
     if (as_json)
         fmt::print("{}\n", eval_json(evaluated, model.split).dump());

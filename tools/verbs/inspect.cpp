@@ -5,6 +5,7 @@
 #include "engine/model_file.h"
 #include "tools/options.h"
 #include "tools/recipe_folders.h"
+#include "tools/terminal.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -63,9 +64,9 @@ Recipe recipe_of(const std::vector<std::string>& words, bool is_verbose) {
     const bool is_plain_name = named.find('/') == std::string::npos && !named.ends_with(".toml");
     const std::string name = is_plain_name && fs::is_regular_file(named, error) ? "./" + named : named;
     Recipe recipe = load_recipe(name, split.overrides, recipe_options());
-    for (const std::string& warning : recipe.warnings) fmt::print(stderr, "warning: {}\n", warning);
+    for (const std::string& warning : recipe.warnings) say("warning: {}\n", warning);
     if (is_verbose)
-        for (const std::string& note : recipe.notes) fmt::print(stderr, "note: {}\n", note);
+        for (const std::string& note : recipe.notes) say("note: {}\n", note);
     return recipe;
 }
 

@@ -4,6 +4,7 @@
 #include "tools/input_paths.h"
 #include "tools/options.h"
 #include "tools/predictions.h"
+#include "tools/terminal.h"
 #include "train/predictor.h"
 #include "train/run_folder.h"
 
@@ -130,7 +131,7 @@ int run_predict(const std::vector<std::string>& arguments) {
         } catch (const InputError& error) {
             const bool is_of_the_file = error.exit_code() >= 3 && error.exit_code() <= 5;
             if (on_error == "stop" || !is_of_the_file) throw;
-            fmt::print(stderr, "bkd: skipped: {}", error.message());
+            say("bkd: skipped: {}", error.message());
             writer.add_failure(*path, error);
             sink.write(writer.take_text());
             ++skipped;
@@ -145,8 +146,8 @@ int run_predict(const std::vector<std::string>& arguments) {
         }
     }
     sink.finish();
-    if (answered == 0) fmt::print(stderr, "warning: the lists name no file\n");
-    if (skipped > 0) fmt::print(stderr, "warning: {} of the inputs skipped\n", skipped);
+    if (answered == 0) say("warning: the lists name no file\n");
+    if (skipped > 0) say("warning: {} of the inputs skipped\n", skipped);
     return skipped > 0 ? 1 : 0;
 }
 

@@ -3,6 +3,7 @@
 #include "engine/file.h"
 #include "tools/options.h"
 #include "tools/recipe_folders.h"
+#include "tools/terminal.h"
 #include "train/run_folder.h"
 
 #include <algorithm>
@@ -71,27 +72,26 @@ int run_report(const std::vector<std::string>& arguments) {
     label_runs(runs);
     for (ReportedRun& run : runs) {
         if (const LogDamage& damage = run.record.damage; !damage.missing.empty())
-            fmt::print(stderr, "warning: {}: log.jsonl is not whole: missing: {}; it holds {}\n",
-                       printable(run.record.name()), printable(damage.missing), printable(damage.held));
+            say("warning: {}: log.jsonl is not whole: missing: {}; it holds {}\n", printable(run.record.name()),
+                printable(damage.missing), printable(damage.held));
         read_norms(run, runs.size() > 1);
         if (records_only) {
             run.missing.emplace_back("gradients and probabilities by class: --records-only was given");
             continue;
         }
         try {
-            run.study =
-                study_run(run.record, {.device = device,
-                                       .threads = static_cast<int>(machine.threads),
-                                       .recipes = recipe_options(),
-                                       .data_root = data_root,
-                                       .only_last_stage = runs.size() > 1,  // all that the page shows
-                                       .say = [](const std::string& text) { fmt::print(stderr, "{}\n", text); }});
+            run.study = study_run(run.record, {.device = device,
+                                               .threads = static_cast<int>(machine.threads),
+                                               .recipes = recipe_options(),
+                                               .data_root = data_root,
+                                               .only_last_stage = runs.size() > 1,  // all that the page shows
+                                               .say = [](const std::string& text) { say("{}\n", text); }});
         } catch (const InputError& error) {
-            if (error.exit_code() == 8) throw;  // the device that was asked for
+            if (error.exit_code() == 7 || error.exit_code() == 8) throw;  // memory; the device that was asked for
             run.missing.push_back(
                 fmt::format("gradients and probabilities by class: {} ({})", error.parts().what, error.parts().at));
-            fmt::print(stderr, "warning: {}: models are not evaluated: {}\n", printable(run.record.name()),
-                       printable(error.parts().what));
+            say("warning: {}: models are not evaluated: {}\n", printable(run.record.name()),
+                printable(error.parts().what));
         }
     }
     const std::string page = report_page(runs);

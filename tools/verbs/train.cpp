@@ -4,6 +4,7 @@
 #include "tools/options.h"
 #include "tools/recipe_folders.h"
 #include "tools/signals.h"
+#include "tools/terminal.h"
 #include "tools/version.h"
 #include "train/train_run.h"
 
@@ -130,7 +131,7 @@ int run_train(const std::vector<std::string>& arguments) {
         check_said_once(run.recipes.options, split.overrides);
         const Recipe recipe = load_recipe(split.recipe, split.overrides, run.recipes);
         if (is_verbose)
-            for (const std::string& note : recipe.notes) fmt::print(stderr, "note: {}\n", note);
+            for (const std::string& note : recipe.notes) say("note: {}\n", note);
         result = train_run(recipe, run, *narrator);
     }
     narrator.reset();  // a bar is cleared
