@@ -52,6 +52,18 @@ void write_model_file(const std::filesystem::path& path, const ModelFacts& facts
 TensorToStore f32_tensor(std::string name, std::vector<std::int64_t> shape, std::span<const float> values);
 TensorToStore i64_scalar(std::string name, const std::int64_t& value);  // such as num_batches_tracked
 
+// A file held against a network; batch norms' counters, num_batches_tracked, count nowhere.
+struct TensorComparison {
+    std::int64_t matched = 0;
+    std::vector<std::string> missing, extra;           // names
+    std::vector<std::string> other_shape, other_type;  // sentences that name tensor, what it is and what is needed
+};
+TensorComparison compare_tensors(const SafeTensors& tensors, std::span<const ExpectedTensor> expected);
+// Refuses what differs of so many expected tensors: InputError as check_tensors.
+void refuse_differences(const SafeTensors& tensors, const TensorComparison& found, std::size_t expected);
+// Up to five names and how many more: "a", "b" and 3 more
+std::string listed(const std::vector<std::string>& names);
+
 // Every expected tensor is there in F32 with its shape, and nothing else but num_batches_tracked. InputError E0411
 // missing, E0412 extra, E0413 shape, E0414 dtype, E0415 no tensors at all.
 void check_tensors(const SafeTensors& tensors, std::span<const ExpectedTensor> expected);

@@ -70,6 +70,8 @@ constexpr Key keys[] = {
     {.name = "model.init", .type = choice, .standard = "\"he_normal\"", .choices = "he_normal",
      .doc = "first weights: normal, variance 2/fan_in; of ImageNet ResNets 2/fan_out", .source = "D35"},
     {.name = "model.init_from", .type = path, .doc = "model file with the first weights; unset: model.init"},
+    {.name = "model.init_fresh", .type = texts,
+     .doc = "tensors that start fresh all the same, by names with *: [\"fc.*\"] for other classes"},
     {.name = "model.stem", .type = choice, .choices = "imagenet small",
      .doc = "first layers of an ImageNet ResNet: 7x7 taps and a maximum, a quarter of the pixels; or 3x3; unset: imagenet",
      .source = "docs/paper-and-code.md"},

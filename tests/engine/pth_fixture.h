@@ -2,9 +2,11 @@
 // Archives and pickles byte by byte, sound ones and such as no program writes.
 #include "engine/crc32.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,7 +15,7 @@ namespace bkd_test {
 
 inline std::string little_endian(std::uint64_t number, int bytes) {
     std::string text;
-    for (int i = 0; i < bytes; ++i) text += static_cast<char>(number >> (8 * i));
+    for (int i = 0; i < bytes; ++i) text += i < 8 ? static_cast<char>(number >> (8 * i)) : '\0';
     return text;
 }
 

@@ -19,7 +19,7 @@ TEST_CASE("the table has every key of a recipe, once") {
         "data.split "
         "data.classes data.max_bad data.empty data.encoding data.exif data.cmyk data.csv.header data.csv.delimiter "
         "data.csv.label data.csv.label_base data.csv.text "
-        "model.name model.classifier model.cosine_scale model.init model.init_from model.stem model.shortcut "
+        "model.name model.classifier model.cosine_scale model.init model.init_from model.init_fresh model.stem model.shortcut "
         "model.experts "
         "model.reduce_dimension model.widths model.filters model.dropout model.max_norm method.name "
         "weights.kind weights.beta weights.normalize weights.defer_until ce.temperature cb.reduction "
