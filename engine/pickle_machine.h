@@ -1,6 +1,6 @@
 #pragma once
-// The machine that reads a pickle, with its limits. A value is 16 bytes that point into the pickle or name a node; nodes
-// lie side by side, so that nothing recurses. Siblings: pickle_opcodes.cpp (which opcode does what), pickle.cpp.
+// The machine that reads a pickle, with its limits. A value is 16 bytes that point into the pickle or name a node;
+// nodes lie side by side, so that nothing recurses. Siblings: pickle_opcodes.cpp (which opcode does what), pickle.cpp.
 #include "engine/byte_reader.h"
 #include "engine/pickle_globals.h"
 

@@ -20,8 +20,8 @@ struct ImportModel {
     // Per channel, of values in 0..1, in place of the set's own; need `data`.
     std::optional<std::vector<float>> mean{}, deviation{};
     PthOptions pth{};  // for one of PyTorch's own files
-    // Patterns of names (name_pattern.h), after renaming. Tensors of the network that the file need not have, so that the
-    // model has not, either; tensors of the file that are left out.
+    // Patterns of names (name_pattern.h), after renaming. Tensors of the network that the file need not have, so that
+    // the model has not, either; tensors of the file that are left out.
     std::vector<std::string> may_miss{}, drop{};
     std::vector<std::pair<std::string, std::string>> rename{};  // patterns: from, to
     std::string commit = "unknown";
@@ -40,8 +40,8 @@ struct ImportedModel {
 };
 
 // InputError E04nn for what does not fit the network, E0304 for a network or data set that is not there or not told,
-// E0305 where the data have other classes, E0208 for options that are for another kind of file or match nothing, E0203 for a mean or deviation that does not fit its channels, E0607 if `to`
-// exists.
+// E0305 where the data have other classes, E0208 for options that are for another kind of file or match nothing,
+// E0203 for a mean or deviation that does not fit its channels, E0607 if `to` exists.
 ImportedModel import_model(const ImportModel& options);
 
 }

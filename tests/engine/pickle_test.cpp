@@ -56,7 +56,6 @@ TEST_CASE("a pickle that asks for code is refused by the name of what it asks fo
     });
     CHECK(!std::filesystem::exists(trace));
     try {
-        const std::string evil = "\x80\x02" + text("0123456") + "0" + global("posix", "system");
         const std::string file = pth_of(whole(dict({{"a", call("posix", "system", {text("id")})}})), {});
         parse_pth(std::as_bytes(std::span(file)), "evil.pth");
         FAIL("accepted");
@@ -175,6 +174,8 @@ TEST_CASE("a storage and a tensor say what the archive can hold, or are refused"
     const std::int64_t huge = std::int64_t{1} << 62;
     const auto with_id = [](const std::vector<std::string>& parts) { return tuple(parts) + "Q"; };
     const std::string type = global("torch", "FloatStorage");
+    std::vector<std::pair<std::string, std::string>> many;
+    for (int i = 0; i < 12; ++i) many.emplace_back(std::to_string(i), tensor(four, 0, {600}, {0}));
     check_variants({
         beside("transposed", tensor(four, 0, {2, 2}, {1, 2}), "accepted"),
         beside("repeated", tensor(four, 3, {5, 1}, {0, 9}), "accepted"),
@@ -193,6 +194,7 @@ TEST_CASE("a storage and a tensor say what the archive can hold, or are refused"
                "E0408"),
         beside("strides whose sum wraps", tensor(four, 0, {3, 3}, {huge, huge}), "E0419"),
         beside("fewer strides than extents", tensor(four, 0, {2, 2}, {2}), "E0408"),
+        variant("repeated numbers, too many together", dict(many), "E0420"),
         beside("numbers repeated 2^30 times", tensor(four, 0, {1 << 30}, {0}), "E0420"),
         beside("extent that is text",
                call("torch._utils", "_rebuild_tensor_v2",

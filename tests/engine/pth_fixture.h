@@ -23,7 +23,7 @@ inline std::string little_endian(std::uint64_t number, int bytes) {
 struct ZipPart {
     std::string name, data;
     std::uint16_t method = 0, flags = 0x0808, local_method = 0;
-    std::optional<std::uint32_t> checksum{}, local_size{};
+    std::optional<std::uint32_t> checksum{}, local_size{}, size{};
     std::optional<std::string> local_name{};
     std::optional<std::uint64_t> header{};  // where the directory says that it begins
     bool is_wide = false;                   // its sizes stand in a ZIP64 field of the directory
@@ -37,12 +37,14 @@ struct ZipForm {
     bool has_zip64 = false;
     std::optional<std::uint64_t> zip64_entries{};
     std::uint16_t disk = 0;
+    bool counts_before = false;  // offsets are those in the file
 };
 
 inline std::string zip_of(const std::vector<ZipPart>& parts, const ZipForm& form = {}) {
     std::string file = form.before, directory;
+    const std::size_t skipped = form.counts_before ? 0 : form.before.size();
     for (const ZipPart& part : parts) {
-        const std::uint64_t header = part.header.value_or(file.size() - form.before.size());
+        const std::uint64_t header = part.header.value_or(file.size() - skipped);
         const bool follows = (part.flags & 8) != 0;
         const std::uint32_t crc = part.checksum.value_or(bkd::crc32(std::as_bytes(std::span(part.data))));
         const std::uint64_t size = part.data.size();
@@ -55,13 +57,13 @@ inline std::string zip_of(const std::vector<ZipPart>& parts, const ZipForm& form
         const std::string wide =
             part.is_wide ? little_endian(1, 2) + little_endian(16, 2) + little_endian(size, 8) + little_endian(size, 8)
                          : std::string();
-        const std::uint64_t plain = part.is_wide ? 0xFFFFFFFF : size;
+        const std::uint64_t plain = part.is_wide ? 0xFFFFFFFF : part.size.value_or(static_cast<std::uint32_t>(size));
         directory += "PK\1\2" + std::string(4, '\0') + little_endian(part.flags, 2) + little_endian(part.method, 2) +
                      little_endian(0, 4) + little_endian(crc, 4) + little_endian(plain, 4) + little_endian(plain, 4) +
                      little_endian(part.name.size(), 2) + little_endian(wide.size() + part.extra.size(), 2) +
                      std::string(10, '\0') + little_endian(header, 4) + part.name + wide + part.extra;
     }
-    const std::uint64_t begin = form.directory.value_or(file.size() - form.before.size());
+    const std::uint64_t begin = form.directory.value_or(file.size() - skipped);
     file += directory;
     if (form.has_zip64) {
         const std::uint64_t record = file.size(), entries = form.zip64_entries.value_or(parts.size());

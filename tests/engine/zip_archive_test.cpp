@@ -50,6 +50,8 @@ TEST_CASE("an archive's end: one record, at the end of the file, in agreement wi
         {"end record cut", sound.substr(0, sound.size() - 1), "E0416"},
         {"byte after the archive", zip_of(sound_parts, {.after = "x"}), "E0416"},
         {"bytes before the archive", zip_of(sound_parts, {.before = "#!/bin/sh\n"}), "E0416"},
+        {"bytes before the archive that its offsets count",
+         zip_of(sound_parts, {.before = "#!/bin/sh\n", .counts_before = true}), "E0416"},
         {"two archives", sound + sound, "E0416"},
         {"second end record in the comment", zip_of(sound_parts, {.comment = "PK\5\6" + std::string(18, '\0')}),
          "E0416"},
@@ -65,6 +67,7 @@ TEST_CASE("an archive's end: one record, at the end of the file, in agreement wi
         {"numbers left open without a ZIP64 record", zip_of(sound_parts, {.entries = 0xFFFF}), "E0416"},
         {"directory elsewhere", zip_of(sound_parts, {.directory = 4}), "E0416"},
         {"directory behind the file", zip_of(sound_parts, {.directory = 0x7FFFFFFF}), "E0416"},
+        {"disk left open without a ZIP64 record", zip_of(sound_parts, {.disk = 0xFFFF}), "E0416"},
         {"second of two disks", zip_of(sound_parts, {.disk = 1}), "E0416"},
     });
 }
@@ -89,6 +92,8 @@ TEST_CASE("an archive's entries: as they are, once, apart from each other, said 
         {"longer local name", with(2, [](ZipPart& p) { p.local_name = "archive/data/0/"; }), "E0416"},
         {"other local size", with(2, [](ZipPart& p) { p.local_size = 12; }), "E0416"},
         {"open local size of a small entry", with(2, [](ZipPart& p) { p.local_size = 0xFFFFFFFF; }), "E0416"},
+        {"entry that runs into the directory", with(3, [](ZipPart& p) { p.size = 1000; }), "E0416"},
+        {"entry that runs into the next", with(2, [](ZipPart& p) { p.size = 100; }), "E0416"},
         {"two entries in one place", with(2, [](ZipPart& p) { p.header = 0; }), "E0416"},
         {"entry inside another", with(2, [](ZipPart& p) { p.header = 60; }), "E0416"},
         {"entry inside the directory", with(3, [](ZipPart& p) { p.header = 1000000; }), "E0416"},
@@ -100,6 +105,19 @@ TEST_CASE("an archive's entries: as they are, once, apart from each other, said 
         {"second name in an extra field",
          with(2, [](ZipPart& p) { p.extra = little_endian(0x7075, 2) + little_endian(2, 2) + "ZZ"; }), "E0416"},
     });
+}
+
+TEST_CASE("an entry whole and sound inside another's data is refused, so that no byte counts twice") {
+    const ZipPart inner{.name = "archive/inner", .data = "xx", .flags = 0};
+    ZipPart outer{.name = "archive/outer", .data = zip_of({inner})}, shown = inner;
+    shown.header = 30 + outer.name.size();
+    std::vector<ZipPart> parts{outer, shown};
+    parts.insert(parts.end(), sound_parts.begin(), sound_parts.end());
+    const std::string file = zip_of(parts);
+    const std::size_t end = 30 + outer.name.size() + outer.data.size();
+    CHECK_THROWS_WITH_AS(parse_pth(std::as_bytes(std::span(file)), "x.pth"),
+                         fmt::format("entry \"archive/inner\" begins inside another, which ends at {}", end).c_str(),
+                         InputError);
 }
 
 TEST_CASE("an archive's names: labels that nobody could take for a path out of it, each once") {

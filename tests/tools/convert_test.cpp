@@ -1,4 +1,5 @@
-// `bkd convert` of PyTorch's files, as the program does it: what fits becomes a model file, what differs is told by name.
+// `bkd convert` of PyTorch's files, as the program does it: what fits becomes a model file, what differs is told by
+// name.
 #include "models/network.h"
 #include "tests/engine/pth_fixture.h"
 #include "tests/tools/program.h"
