@@ -25,6 +25,7 @@ public:
     void need(std::uint64_t count) const;
 
     std::uint8_t u8() { return static_cast<std::uint8_t>(little_endian(1)); }
+    std::uint16_t u16le() { return static_cast<std::uint16_t>(little_endian(2)); }
     std::uint32_t u32le() { return static_cast<std::uint32_t>(little_endian(4)); }
     std::uint64_t u64le() { return little_endian(8); }
     std::uint32_t u32be();

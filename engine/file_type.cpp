@@ -17,6 +17,8 @@ struct Magic {
 
 constexpr std::string_view save_as =
     "load it in PyTorch and save it with safetensors.torch.save_file(model.state_dict(), ...)";
+constexpr std::string_view save_again =
+    "load it in PyTorch 1.6 or later and save it again: torch.save(state, FILE); bkd convert reads that";
 
 constexpr std::string_view idx_advice = "bkd data stats NAME --root FOLDER reads a data set of such files";
 
@@ -24,12 +26,12 @@ constexpr std::string_view idx_advice = "bkd data stats NAME --root FOLDER reads
 constexpr Magic magics[] = {
     {0,
      "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv,
-     {"a PyTorch file of the legacy form, a pickle", save_as}},
+     {"a PyTorch file of the legacy form, a pickle", save_again}},
     {0, "\x80\x02"sv, {"a Python pickle", save_as}},
     {0, "\x80\x03"sv, {"a Python pickle", save_as}},
     {0, "\x80\x04"sv, {"a Python pickle", save_as}},
     {0, "\x80\x05"sv, {"a Python pickle", save_as}},
-    {0, "PK\x03\x04"sv, {"a ZIP archive, such as PyTorch's .pth and NumPy's .npz", save_as}},
+    {0, "PK\x03\x04"sv, {"a ZIP archive, such as PyTorch's .pth and NumPy's .npz", "bkd convert reads PyTorch's"}},
     {0, "\x1f\x8b\x08"sv, {"a gzip file", "gunzip it first"}},
     {0,
      "\xfd"

@@ -15,13 +15,16 @@ bool is_counter(std::string_view name) {
     return last == "num_batches_tracked";
 }
 
-// "a", "b" and 3 more
+}
+
 std::string listed(const std::vector<std::string>& names) {
     std::string text;
     for (std::size_t i = 0; i < std::min(names.size(), most_listed); ++i)
         text += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", printable(names[i]));
     return names.size() <= most_listed ? text : fmt::format("{} and {} more", text, names.size() - most_listed);
 }
+
+namespace {
 
 // Bits of one element that are all ones in a NaN or an infinity.
 std::uint64_t exponent_bits(ElementType type) {
@@ -80,41 +83,63 @@ std::vector<ExpectedTensor> expected_tensors(const Parameters& parameters) {
     return expected;
 }
 
-void check_tensors(const SafeTensors& file, std::span<const ExpectedTensor> expected) {
-    const std::string at = printable(file.path), advice = "bkd inspect " + at;
-    const auto fail = [&](int id, std::string what, std::string why) {
-        throw InputError({.id = id, .what = std::move(what), .at = at, .why = std::move(why), .try_ = advice});
-    };
-    if (file.tensors.empty())
-        fail(415, "the file has no tensors", fmt::format("this network needs {}", expected.size()));
-    std::vector<std::string> known, missing, extra;
-    std::vector<std::string> other_shape, other_type;  // the full sentences
+TensorComparison compare_tensors(const SafeTensors& file, std::span<const ExpectedTensor> expected) {
+    TensorComparison result;
+    std::vector<std::string> known;
     for (const ExpectedTensor& wanted : expected) {
         known.push_back(wanted.name);
         const StoredTensor* tensor = file.find(wanted.name);
         if (is_counter(wanted.name)) continue;
         if (tensor == nullptr)
-            missing.push_back(wanted.name);
+            result.missing.push_back(wanted.name);
         else if (tensor->shape != wanted.shape)
-            other_shape.push_back(fmt::format("tensor \"{}\" is {}, this network needs {}", printable(wanted.name),
-                                              shape_text(tensor->shape), shape_text(wanted.shape)));
+            result.other_shape.push_back(fmt::format("tensor \"{}\" is {}, this network needs {}",
+                                                     printable(wanted.name), shape_text(tensor->shape),
+                                                     shape_text(wanted.shape)));
         else if (tensor->type != ElementType::f32)
-            other_type.push_back(fmt::format("tensor \"{}\" is {}, this network needs F32", printable(wanted.name),
-                                             name_of(tensor->type)));
+            result.other_type.push_back(fmt::format("tensor \"{}\" is {}, this network needs F32",
+                                                    printable(wanted.name), name_of(tensor->type)));
+        else
+            ++result.matched;
     }
     std::ranges::sort(known);
     for (const StoredTensor& tensor : file.tensors)
-        if (!is_counter(tensor.name) && !std::ranges::binary_search(known, tensor.name)) extra.push_back(tensor.name);
+        if (!is_counter(tensor.name) && !std::ranges::binary_search(known, tensor.name))
+            result.extra.push_back(tensor.name);
+    return result;
+}
 
-    const auto count = [&](const std::vector<std::string>& some, const char* verb) {
-        return fmt::format("{} of {} tensors {}", some.size(), expected.size(), verb);
+void refuse_differences(const SafeTensors& file, const TensorComparison& found, std::size_t expected) {
+    const std::string at = printable(file.path);
+    const auto fail = [&](int id, std::string what, std::string why, std::string advice = {}) {
+        throw InputError({.id = id,
+                          .what = std::move(what),
+                          .at = at,
+                          .why = std::move(why),
+                          .try_ = advice.empty() ? "bkd inspect " + at : std::move(advice)});
     };
-    if (!other_shape.empty()) fail(413, other_shape.front(), count(other_shape, "differ; first shown"));
-    if (!other_type.empty()) fail(414, other_type.front(), count(other_type, "differ; first shown"));
-    if (!missing.empty()) fail(411, count(missing, "are missing"), listed(missing));
-    if (!extra.empty())
-        fail(412, fmt::format("{} tensors are not of this network, which has {}", extra.size(), expected.size()),
-             listed(extra));
+    if (file.tensors.empty()) fail(415, "the file has no tensors", fmt::format("this network needs {}", expected));
+    const auto count = [&](const std::vector<std::string>& some, const char* verb) {
+        return fmt::format("{} of {} tensors {}", some.size(), expected, verb);
+    };
+    // What is wrong besides, after what leads.
+    const std::string missing =
+        found.missing.empty() ? "" : fmt::format("; {} are missing: {}", found.missing.size(), listed(found.missing));
+    const std::string extra =
+        found.extra.empty() ? "" : fmt::format("; {} are of another: {}", found.extra.size(), listed(found.extra));
+    if (!found.other_shape.empty())
+        fail(413, found.other_shape.front(), count(found.other_shape, "differ; first shown") + missing + extra);
+    if (!found.other_type.empty())
+        fail(414, found.other_type.front(), count(found.other_type, "differ; first shown") + missing + extra,
+             "bkd convert makes F32 of F16, BF16 and F64");
+    if (!found.missing.empty()) fail(411, count(found.missing, "are missing"), listed(found.missing) + extra);
+    if (!found.extra.empty())
+        fail(412, fmt::format("{} tensors are not of this network, which has {}", found.extra.size(), expected),
+             listed(found.extra));
+}
+
+void check_tensors(const SafeTensors& file, std::span<const ExpectedTensor> expected) {
+    refuse_differences(file, compare_tensors(file, expected), expected.size());
 }
 
 void check_values(const SafeTensors& tensors, NonFinite non_finite) {

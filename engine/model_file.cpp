@@ -115,8 +115,13 @@ std::vector<float> swap_inner(std::span<const float> values, std::int64_t n, std
 }
 
 ModelFile read_model_file(const std::filesystem::path& path, const SafeTensorsLimits& limits, std::string_view asked_by,
-                          const FileSystem& system) {
-    ModelFile model{.facts = {}, .tensors = read_safetensors(path, limits, asked_by, system)};
+                          const FileSystem& system, const PthOptions& pth) {
+    const InputFile file(path, asked_by, system);
+    if (is_pth(file)) {
+        Pth read = read_pth(file, path.string(), pth);
+        return {.facts = {}, .tensors = std::move(read.tensors), .pth = std::move(read.facts)};
+    }
+    ModelFile model{.facts = {}, .tensors = read_safetensors(file, path.string(), limits), .pth = {}};
     const auto schema = model.tensors.metadata.find("bkd.schema");
     if (schema == model.tensors.metadata.end()) return model;
     check_schema(schema->second, model.tensors.path);

@@ -3,9 +3,10 @@
 //
 // Names are PyTorch's ("layer1.0.conv1.weight"), so are layouts: convolutions O I H W in the file, K R S C/g in memory,
 // permuted here and nowhere else. A file without our metadata is read too; its facts are empty. Of a checkpoint the
-// model is taken. Siblings: safetensors.h (the container and its checks).
+// model is taken. PyTorch's own files are read, too, told by their first bytes. Siblings: safetensors.h, pth.h (the
+// containers and their checks).
 #include "engine/json.h"
-#include "engine/safetensors.h"
+#include "engine/pth.h"
 
 #include <optional>
 
@@ -27,7 +28,8 @@ struct ModelFacts {
 struct ModelFile {
     std::optional<ModelFacts> facts;  // none in a file from elsewhere
     SafeTensors tensors;
-    std::int64_t ignored = 0;  // tensors of a checkpoint that are not the model's: optimizer, teacher
+    std::optional<PthFacts> pth;  // of one of PyTorch's own files
+    std::int64_t ignored = 0;     // tensors of a checkpoint that are not the model's: optimizer, teacher
 };
 
 // A tensor that a network needs.
@@ -38,10 +40,10 @@ struct ExpectedTensor {
 // All parameters and buffers of a network, in their order; it needs no memory for that.
 std::vector<ExpectedTensor> expected_tensors(const Parameters& parameters);
 
-// InputError as read_safetensors; E0404 for facts of another kind, outside their range (class_counts: 0..2^40) or that
+// InputError as read_safetensors and read_pth; E0404 for facts of another kind, outside their range (class_counts: 0..2^40) or that
 // contradict themselves, E1006 for a newer schema.
 ModelFile read_model_file(const std::filesystem::path& path, const SafeTensorsLimits& limits = {},
-                          std::string_view asked_by = {}, const FileSystem& system = {});
+                          std::string_view asked_by = {}, const FileSystem& system = {}, const PthOptions& pth = {});
 
 // The values behind the tensors must live until it returns. With checksums; equal arguments give equal bytes.
 void write_model_file(const std::filesystem::path& path, const ModelFacts& facts, std::vector<TensorToStore> tensors,
@@ -49,6 +51,18 @@ void write_model_file(const std::filesystem::path& path, const ModelFacts& facts
 
 TensorToStore f32_tensor(std::string name, std::vector<std::int64_t> shape, std::span<const float> values);
 TensorToStore i64_scalar(std::string name, const std::int64_t& value);  // such as num_batches_tracked
+
+// A file held against a network; batch norms' counters, num_batches_tracked, count nowhere.
+struct TensorComparison {
+    std::int64_t matched = 0;
+    std::vector<std::string> missing, extra;           // names
+    std::vector<std::string> other_shape, other_type;  // sentences that name tensor, what it is and what is needed
+};
+TensorComparison compare_tensors(const SafeTensors& tensors, std::span<const ExpectedTensor> expected);
+// Refuses what differs of so many expected tensors: InputError as check_tensors.
+void refuse_differences(const SafeTensors& tensors, const TensorComparison& found, std::size_t expected);
+// Up to five names and how many more: "a", "b" and 3 more
+std::string listed(const std::vector<std::string>& names);
 
 // Every expected tensor is there in F32 with its shape, and nothing else but num_batches_tracked. InputError E0411
 // missing, E0412 extra, E0413 shape, E0414 dtype, E0415 no tensors at all.

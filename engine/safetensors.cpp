@@ -179,6 +179,7 @@ const StoredTensor& SafeTensors::at(std::string_view name) const {
 }
 
 std::string SafeTensors::place(const StoredTensor& tensor, std::int64_t index) const {
+    if (data_offset == 0) return printable(path);
     const auto bytes_before = static_cast<std::uint64_t>(index * size_of(tensor.type));
     return fmt::format("{} @ byte {}", printable(path), data_offset + tensor.begin + bytes_before);
 }
@@ -204,9 +205,12 @@ void SafeTensors::check_booleans(const StoredTensor& tensor) const {
 
 SafeTensors read_safetensors(const std::filesystem::path& path, const SafeTensorsLimits& limits,
                              std::string_view asked_by, const FileSystem& system) {
-    const InputFile file(path, asked_by, system);
+    return read_safetensors(InputFile(path, asked_by, system), path.string(), limits);
+}
+
+SafeTensors read_safetensors(const InputFile& file, const std::string& path, const SafeTensorsLimits& limits) {
     return read_parts([&](std::uint64_t offset, std::span<std::byte> into) { file.read(offset, into); }, file.size(),
-                      path.string(), limits);
+                      path, limits);
 }
 
 SafeTensors parse_safetensors(std::span<const std::byte> file, std::string path, const SafeTensorsLimits& limits) {

@@ -36,7 +36,7 @@ struct SafeTensors {
     std::string path;
     std::map<std::string, std::string> metadata;
     std::vector<StoredTensor> tensors;  // by name
-    std::uint64_t data_offset = 0;      // of the data in the file
+    std::uint64_t data_offset = 0;      // of the data in the file; 0: they do not lie there in this order
     std::vector<std::byte> data;
 
     const StoredTensor* find(std::string_view name) const;
@@ -44,7 +44,7 @@ struct SafeTensors {
     std::span<const std::byte> bytes(const StoredTensor& tensor) const {
         return std::span(data).subspan(tensor.begin, tensor.end - tensor.begin);
     }
-    // "w.safetensors @ byte 1234": element `index` of a tensor, for messages.
+    // "w.safetensors @ byte 1234": element `index` of a tensor, for messages; the path alone where nothing is known.
     std::string place(const StoredTensor& tensor, std::int64_t index = 0) const;
 
     // The elements; T is double, float, std::int64_t, std::int32_t, std::int16_t, std::int8_t, std::uint8_t, bool, or
@@ -100,6 +100,7 @@ struct SafeTensorsLimits {
 
 SafeTensors read_safetensors(const std::filesystem::path& path, const SafeTensorsLimits& limits = {},
                              std::string_view asked_by = {}, const FileSystem& system = {});
+SafeTensors read_safetensors(const InputFile& file, const std::string& path, const SafeTensorsLimits& limits = {});
 // The same from memory; `path` names it in messages.
 SafeTensors parse_safetensors(std::span<const std::byte> file, std::string path, const SafeTensorsLimits& limits = {});
 

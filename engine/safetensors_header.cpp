@@ -11,9 +11,7 @@
 namespace bkd {
 namespace {
 
-constexpr std::size_t max_tensors = 65536, max_name_bytes = 512, max_dims = 8;
 constexpr std::size_t max_metadata = 1024, max_metadata_bytes = 1 << 20;
-constexpr std::uint64_t max_extent = std::uint64_t{1} << 48;
 
 constexpr ElementType supported[] = {ElementType::f64, ElementType::f32,    ElementType::f16, ElementType::bf16,
                                      ElementType::i64, ElementType::i32,    ElementType::i16, ElementType::i8,
@@ -143,11 +141,7 @@ void HeaderReader::read_tensor(std::string_view name, std::size_t name_at) {
 }
 
 void HeaderReader::check_name(std::string_view name, std::size_t name_at) const {
-    if (name.empty() || name.size() > max_name_bytes)
-        text_.fail(406, name_at,
-                   fmt::format("a tensor's name has {} bytes, allowed are 1..{}", name.size(), max_name_bytes));
-    if (has_control(name))
-        text_.fail(406, name_at, fmt::format("tensor name \"{}\" holds a control character", printable(name)));
+    if (const std::string fault = name_fault(name); !fault.empty()) text_.fail(406, name_at, "a tensor's " + fault);
 }
 
 ElementType HeaderReader::read_type() {
@@ -167,7 +161,8 @@ std::vector<std::int64_t> HeaderReader::read_shape() {
     text_.read_array([&] {
         const std::size_t begin = text_.at();
         const std::uint64_t extent = text_.read_digits(408, "an extent");
-        if (extent > max_extent) text_.fail(408, begin, fmt::format("extent {} is above 2^48", extent));
+        if (extent > static_cast<std::uint64_t>(max_extent))
+            text_.fail(408, begin, fmt::format("extent {} is above 2^48", extent));
         if (shape.size() == max_dims)
             text_.fail(408, begin, fmt::format("a shape has more than {} dimensions", max_dims));
         shape.push_back(static_cast<std::int64_t>(extent));
@@ -234,6 +229,18 @@ void HeaderReader::check_coverage() {
                    fmt::format("the tensors cover {} bytes of data, the file has {}", covered, data_bytes_));
 }
 
+}
+
+std::string name_fault(std::string_view name) {
+    if (name.empty() || name.size() > max_name_bytes)
+        return fmt::format("name has {} bytes, allowed are 1..{}", name.size(), max_name_bytes);
+    for (std::string_view rest = name; !rest.empty();) {
+        const std::size_t length = utf8_length(rest);
+        if (length == 0) return fmt::format("name \"{}\" is not valid UTF-8", printable(name));
+        rest.remove_prefix(length);
+    }
+    if (has_control(name)) return fmt::format("name \"{}\" holds a control character", printable(name));
+    return {};
 }
 
 SafeTensorsHeader read_safetensors_header(std::string_view header, std::uint64_t data_bytes, const std::string& path) {

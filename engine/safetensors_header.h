@@ -6,6 +6,12 @@
 
 namespace bkd {
 
+// What holds for tensors of any file that is read.
+constexpr std::size_t max_tensors = 65536, max_name_bytes = 512, max_dims = 8;
+constexpr std::int64_t max_extent = std::int64_t{1} << 48;
+// What is wrong with the name of a tensor, of a file in an archive: length, UTF-8, control characters. Empty: nothing.
+std::string name_fault(std::string_view name);
+
 struct SafeTensorsHeader {
     std::vector<StoredTensor> tensors;  // by name
     std::map<std::string, std::string> metadata;

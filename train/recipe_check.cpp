@@ -79,6 +79,16 @@ void check_init_from(const Recipe& recipe, std::span<const std::string> stages, 
     }
 }
 
+// Tensors start fresh wherever no file is named.
+void check_init_fresh(const Recipe& recipe, RecipeFindings& findings) {
+    const auto names_file = [](const auto& entry) { return entry.first.ends_with("init_from"); };
+    for (const auto& [path, leaf] : recipe.leaves())
+        if (path.ends_with("model.init_fresh") && std::ranges::none_of(recipe.leaves(), names_file))
+            findings.errors.push_back(contradiction(recipe, path,
+                                                    fmt::format("{} has no effect without model.init_from", path),
+                                                    "without a file every tensor starts fresh"));
+}
+
 }
 
 bool is_model_file(std::string_view init_from) { return init_from.find_first_of("/.") != std::string_view::npos; }
@@ -87,6 +97,7 @@ RecipeFindings check_contradictions(const Recipe& recipe) {
     RecipeFindings findings;
     check_one(recipe, "", findings);
     check_groups(recipe, findings);
+    check_init_fresh(recipe, findings);
     for (const std::string& stage : recipe.stage_names()) {
         const std::string twice = fmt::format("stages.{}.train.epochs", stage);
         const std::string short_form = fmt::format("stages.{}.epochs", stage);

@@ -61,6 +61,10 @@ void complete_from_recipe(Stage& stage, const Recipe& recipe) {
         stage.start = {{.from = r.text("init_from")}};
     else if (r.is_set("model.init_from") && stage.start.size() == 1 && stage.start.front().from == fresh)
         stage.start = {{.from = r.text("model.init_from")}};
+    // Of a file alone: what an earlier stage trained fits, and is meant to go on.
+    if (is_model_file(stage.start.front().from) && r.is_set("model.init_fresh"))
+        for (const std::string& names : r.texts("model.init_fresh"))
+            stage.start.push_back({.from = fresh, .take = names});
     if (own("freeze"))
         for (const std::string& prefix : r.texts("freeze"))
             stage.train.push_back({.take = prefix + "*", .frozen = true});

@@ -102,6 +102,11 @@ void check_rules(const Stage& stage, const Network& network) {
     check_batch_norm_rules(stage, batch_norms_of(network.parameters()));
 }
 
+std::string starts_from(const Stage& stage, std::string_view name) {
+    const std::size_t rule = last_match(stage.start, name);
+    return rule == stage.start.size() ? std::string() : stage.start[rule].from;
+}
+
 void apply_start_rules(const Context& ctx, const Stage& stage, Network& network, const FindResult& find) {
     check_start_rules(stage, network.parameters());
     for (Parameter& p : network.parameters().all()) {

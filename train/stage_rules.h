@@ -19,6 +19,9 @@ void add_trained_states(const Stage& stage, Network& network, const std::functio
 // What the three below would refuse but for the tensors of `from`; the network needs no memory.
 void check_rules(const Stage& stage, const Network& network);
 
+// Where a tensor of this name starts: `fresh`, a stage or a file; empty where no rule matches.
+std::string starts_from(const Stage& stage, std::string_view name);
+
 // Fills a materialised, so fresh, network. Every tensor must be covered by a rule, and every rule cover one.
 void apply_start_rules(const Context& ctx, const Stage& stage, Network& network, const FindResult& find);
 

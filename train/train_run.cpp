@@ -98,21 +98,25 @@ private:
     // All that opening the stage would refuse and that does not hang on another stage's training: a run that cannot go
     // through is told before its folder is made. Reads the model files that it names.
     void check_stage(const Stage& stage) {
-        const auto read = [&](const std::string& path) -> const StageResult& {
+        // A file is checked again where other tensors of it are used.
+        const auto read = [&](const std::string& path, const IsUnused& is_unused = {}) -> const StageResult& {
             auto found = files_.find(path);
-            if (found == files_.end()) {
+            if (found == files_.end() || is_unused) {
                 const std::unique_ptr<Network> plain = make_network_(data_.train.classes(), {});
-                found = files_.emplace(path, read_stage_result(path, &plain->parameters(), path)).first;
+                found =
+                    files_.insert_or_assign(path, read_stage_result(path, &plain->parameters(), path, is_unused)).first;
             }
             return found->second;
         };
+        const auto starts_fresh = [&](std::string_view name) { return starts_from(stage, name) == fresh; };
+        const bool has_fresh = std::ranges::any_of(stage.start, [](const StartRule& r) { return r.from == fresh; });
         const std::vector<std::int32_t>& classes = stage.feeds.front().sampler.classes;
         const auto count = classes.empty() ? data_.train.classes() : static_cast<std::int64_t>(classes.size());
         const std::unique_ptr<Network> network = make_network_(count, stage.parts);
         add_trained_states(stage, *network, [](const State&) { return Shape{1}; });
         check_rules(stage, *network);
         for (const StartRule& rule : stage.start)
-            if (is_model_file(rule.from)) read(rule.from);
+            if (is_model_file(rule.from)) read(rule.from, has_fresh ? IsUnused(starts_fresh) : IsUnused());
         for (const Companion& companion : stage.companions)
             if (is_model_file(companion.from)) check_same_classes(companion, read(companion.from), data_.train);
     }

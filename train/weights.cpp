@@ -66,8 +66,14 @@ void write_weights(const Context& ctx, Parameters& parameters, const Weights& we
     }
 }
 
-StageResult stage_result_of(const ModelFile& file, const Parameters* expected) {
-    if (expected != nullptr) check_tensors(file.tensors, expected_tensors(*expected));
+StageResult stage_result_of(const ModelFile& file, const Parameters* expected, const IsUnused& is_unused) {
+    if (expected != nullptr) {
+        std::vector<ExpectedTensor> wanted = expected_tensors(*expected);
+        if (is_unused) std::erase_if(wanted, [&](const ExpectedTensor& t) { return is_unused(t.name); });
+        TensorComparison found = compare_tensors(file.tensors, wanted);
+        if (is_unused) std::erase_if(found.extra, is_unused);
+        refuse_differences(file.tensors, found, wanted.size());
+    }
     check_values(file.tensors);
     StageResult result{.name = file.tensors.path};
     for (const StoredTensor& stored : file.tensors.tensors)
@@ -81,8 +87,8 @@ StageResult stage_result_of(const ModelFile& file, const Parameters* expected) {
 }
 
 StageResult read_stage_result(const std::filesystem::path& path, const Parameters* expected,
-                              const std::string& asked_by) {
-    return stage_result_of(read_model_file(path, {}, asked_by), expected);
+                              const std::string& asked_by, const IsUnused& is_unused) {
+    return stage_result_of(read_model_file(path, {}, asked_by), expected, is_unused);
 }
 
 }

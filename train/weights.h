@@ -5,6 +5,7 @@
 #include "engine/parameter.h"
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -35,10 +36,14 @@ struct StageResult {
     std::vector<std::int64_t> class_counts{};  // empty: not known
 };
 
-// A model file as what stages start from and companions are. `expected`, if there are any, must fit. InputError E0411
-// to E0415 (names, shapes, dtypes), E0425, E0426 (values); read_stage_result: and those of read_model_file.
-StageResult stage_result_of(const ModelFile& file, const Parameters* expected);
+// Names of tensors that nobody takes from a file, so that it need not have them, or may have others.
+using IsUnused = std::function<bool(std::string_view name)>;
+
+// A model file as what stages start from and companions are. `expected`, if there are any, must fit but for those that
+// are unused. InputError E0411 to E0415 (names, shapes, dtypes), E0425, E0426 (values); read_stage_result: and those of
+// read_model_file.
+StageResult stage_result_of(const ModelFile& file, const Parameters* expected, const IsUnused& is_unused = {});
 StageResult read_stage_result(const std::filesystem::path& path, const Parameters* expected,
-                              const std::string& asked_by);
+                              const std::string& asked_by, const IsUnused& is_unused = {});
 
 }

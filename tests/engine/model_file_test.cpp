@@ -104,13 +104,13 @@ TEST_CASE("a file that does not fit the network says which tensor, with both sha
                      {{"layer1.0.conv1.weight", {16, 16, 3, 3}}, {"fc.bias", {10}}}) ==
           "error[E0413]: tensor \"layer1.0.conv1.weight\" is [64,3,7,7], this network needs [16,16,3,3]\n"
           "  at:  w.safetensors\n"
-          "  why: 1 of 2 tensors differ; first shown\n"
+          "  why: 1 of 2 tensors differ; first shown; 1 are missing: \"fc.bias\"\n"
           "  try: bkd inspect w.safetensors\n");
     std::vector<ExpectedTensor> many{{"bn1.running_var", {2}}};
     for (const char* name : {"a", "b", "c", "d", "e", "f", "g"}) many.push_back({name, {1}});
     CHECK(message_of(parsed(small_network()), many)
               .starts_with("error[E0411]: 7 of 8 tensors are missing\n  at:  w.safetensors\n"
-                           "  why: \"a\", \"b\", \"c\", \"d\", \"e\" and 2 more\n"));
+                           "  why: \"a\", \"b\", \"c\", \"d\", \"e\" and 2 more; "));
     CHECK(message_of(parsed(small_network()), {{"bn1.running_var", {2}}})
               .starts_with("error[E0412]: 1 tensors are not of this network, which has 1\n"));
     CHECK(message_of(parsed({}), wanted).starts_with("error[E0415]: the file has no tensors\n"));

@@ -26,6 +26,7 @@ int replay(const char* folder, bool (*target)(Bytes)) {
 
 TEST_CASE("readers take what is sound in the corpus of the fuzzers and refuse the rest") {
     CHECK(replay("safetensors", safetensors) >= 20);
+    CHECK(replay("pth", pth) >= 20);
     CHECK(replay("idx", idx) >= 10);
     CHECK(replay("cifar", cifar) >= 5);
     CHECK(replay("recipe", recipe) >= 15);

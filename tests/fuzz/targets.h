@@ -11,6 +11,7 @@ namespace bkd::fuzz {
 using Bytes = std::span<const std::byte>;
 
 bool safetensors(Bytes file);
+bool pth(Bytes file);    // a file if it begins as one, else a first byte and a pickle
 bool idx(Bytes file);    // the first byte chooses how the rest is packed
 bool cifar(Bytes file);  // the first byte chooses format and number of records
 bool recipe(Bytes file);

@@ -1,9 +1,10 @@
-// Fifteen messages in full; numbers that a machine decides are left out. 7 and 9 are rendered from their parts, 12 (a
+// Fifteen messages in full; numbers that a machine decides are left out. 9 is rendered from its parts, 12 (a
 // device's memory) is in tests/cuda_host/memory_test.cpp, and 13 needs a driver.
 #include "engine/crc32c.h"
 #include "engine/model_file.h"
 #include "kernels/cases/pattern.h"
 #include "models/network.h"
+#include "tests/engine/pth_fixture.h"
 #include "tests/tools/program.h"
 #include "tests/train/toy_run.h"
 
@@ -87,17 +88,22 @@ bkd: error[E0413]: tensor "layer1.0.conv1.weight" is [64,3,7,7], this network ne
                                                                                                     expected.size()));
 }
 
-TEST_CASE("messages 7 and 9, of readers that are to come, fit the form of all messages") {
-    CHECK(InputError({.id = 427,
-                      .what = "pickle asks for \"posix.system\", which is not on the allow-list",
-                      .at = "evil.pth!archive/data.pkl @ byte 21",
-                      .why = "this reader builds tensors only and runs nothing",
-                      .try_ = "get the weights as safetensors from the author"})
-              .message() == R"(error[E0427]: pickle asks for "posix.system", which is not on the allow-list
+TEST_CASE("message 7: a file of PyTorch's that asks for code") {
+    namespace pickled = bkd_test::pickled;
+    const bkd_test::TemporaryFolder folder;
+    const std::string call = pickled::global("posix", "system") + pickled::tuple({pickled::text("touch trace")}) + "R";
+    const std::string pickle = "\x80\x02}" + pickled::text("layer1.weight") + call + "s.";
+    folder.write("evil.pth", bkd_test::pth_of(pickle, {}));
+    CHECK(said(folder, {"convert", "evil.pth", "out", "--network", "resnet8"}) == R"(
+bkd: error[E0427]: pickle asks for "posix.system", which is not on the allow-list
   at:  evil.pth!archive/data.pkl @ byte 21
   why: this reader builds tensors only and runs nothing
   try: get the weights as safetensors from the author
 )");
+    CHECK(!std::filesystem::exists(folder / "trace"));
+}
+
+TEST_CASE("message 9, of a reader that is to come, fits the form of all messages") {
     CHECK(InputError({.id = 433,
                       .what = "image is cut off: JPEG of 18432 bytes ends inside its scan, without EOI",
                       .at = "train/n01440764/x.JPEG",

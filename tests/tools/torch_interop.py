@@ -2,10 +2,13 @@
 """A model file of ours in PyTorch: the same network, load_state_dict without conversion, the same logits.
 
     torch_interop.py MODEL IMAGES LOGITS     images u8 [n, h, w, c] and logits f32 [n, classes], raw, from the program
+    torch_interop.py --convert BKD FOLDER    files of torch.save's through `bkd convert`, and back: equal tensors
 
-Exit code 0: equal to 1e-4; 1: not; 77: PyTorch is not here.
+Exit code 0: equal (logits to 1e-4); 1: not; 77: PyTorch is not here.
 """
 import json
+import pathlib
+import subprocess
 import sys
 
 try:
@@ -68,7 +71,57 @@ class ResNet(nn.Module):
         return self.linear(x.mean((2, 3)))
 
 
+class Bottlenecks(nn.Module):
+    """The tensors of torchvision's ResNet-152, under its names, narrow."""
+
+    def __init__(self, width, classes, blocks=(3, 8, 36, 3)):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, width, 7, bias=False), nn.BatchNorm2d(width)
+        inputs = width
+        for stage, count in enumerate(blocks):
+            planes, layers = width << stage, []
+            for k in range(count):
+                block = nn.Module()
+                for i, (a, b, taps) in enumerate([(inputs, planes, 1), (planes, planes, 3), (planes, 4 * planes, 1)]):
+                    setattr(block, f"conv{i + 1}", nn.Conv2d(a, b, taps, bias=False))
+                    setattr(block, f"bn{i + 1}", nn.BatchNorm2d(b))
+                if k == 0:
+                    block.downsample = nn.Sequential(nn.Conv2d(inputs, 4 * planes, 1, bias=False),
+                                                     nn.BatchNorm2d(4 * planes))
+                layers.append(block)
+                inputs = 4 * planes
+            setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
+        self.fc = nn.Linear(inputs, classes)
+
+
+def convert(program, folder):
+    torch.manual_seed(1)
+    small, large = ResNet(20, 3, 16, 10).state_dict(), Bottlenecks(4, 365).state_dict()
+    wrapped = nn.DataParallel(ResNet(20, 3, 16, 10)).state_dict()
+    half = {name: t.half() if t.is_floating_point() else t for name, t in small.items()}
+    bf16 = {name: t.bfloat16() if t.is_floating_point() else t for name, t in small.items()}
+    views = {name: t.t().contiguous().t() if t.dim() == 2 else t for name, t in small.items()}
+    cases = [("resnet20", small, small, {}), ("resnet152", large, large, {}), ("resnet20", half, half, {}),
+             ("resnet20", bf16, bf16, {}), ("resnet20", views, small, {}),
+             ("resnet20", {"epoch": 1, "state_dict": wrapped, "best_acc1": torch.tensor(1.0)},
+              {name[len("module."):]: t for name, t in wrapped.items()}, {}),
+             ("resnet20", small, small, {"pickle_protocol": 4})]
+    for i, (network, saved, expected, options) in enumerate(cases):
+        torch.save(saved, folder / "in.pth", **options)
+        subprocess.run([program, "convert", folder / "in.pth", folder / "out", "--network", network, "--force"],
+                       check=True, stdout=subprocess.DEVNULL)
+        state, _ = load(folder / "out")
+        assert state.keys() == expected.keys(), f"case {i}: other names"
+        for name, t in expected.items():
+            wanted = t.float() if t.is_floating_point() else t
+            assert torch.equal(state[name], wanted), f"case {i}: {name}"
+    print(f"{len(cases)} files of PyTorch {torch.__version__} converted")
+    return 0
+
+
 def main():
+    if sys.argv[1] == "--convert":
+        return convert(sys.argv[2], pathlib.Path(sys.argv[3]))
     state, metadata = load(sys.argv[1])
     network, facts = json.loads(metadata["bkd.network"]), json.loads(metadata["bkd.preprocess"])
     model = ResNet(int(network["name"][6:]), network["channels"], network["width"], network["classes"])

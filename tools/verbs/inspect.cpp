@@ -42,14 +42,15 @@ bool names_recipe(const std::string& path) {
     const FileSystem system;
     const InputFile file(path, {}, system);
     const std::vector<std::byte> first = file.read(0, std::min<std::uint64_t>(file.size(), recognised_bytes));
-    if (first.size() > 8 && first[8] == std::byte{'{'}) return false;
+    if (is_zip(first) || (first.size() > 8 && first[8] == std::byte{'{'})) return false;
     const std::optional<FileType> type = recognised_type(first);
     if (type && type->is_text) return true;
-    throw InputError({.id = 429,
-                      .what = type ? fmt::format("this is {}", type->name) : "this is no file that bkd inspects",
-                      .at = printable(path),
-                      .why = "model files, checkpoints and golden files are safetensors; a recipe is text",
-                      .try_ = type ? std::string(type->advice) : std::string()});
+    throw InputError(
+        {.id = 429,
+         .what = type ? fmt::format("this is {}", type->name) : "this is no file that bkd inspects",
+         .at = printable(path),
+         .why = "model files, checkpoints and golden files are safetensors or PyTorch's ZIP archives; a recipe is text",
+         .try_ = type ? std::string(type->advice) : std::string()});
 }
 
 Recipe recipe_of(const std::vector<std::string>& words, bool is_verbose) {
@@ -93,7 +94,7 @@ int run_inspect(const std::vector<std::string>& arguments) {
          "bkd inspect cifar10_lt_100_bkd optim.lr=0.05", "bkd inspect cifar10_lt_100_bkd --tape",
          "bkd inspect runs/a --omega --teacher-probs --gradients-by-class"});
     options.words("FILE", words, 1, Options::any_number,
-                  "a safetensors file and possibly a tensor, a recipe and overrides, or a run");
+                  "a safetensors or .pth file and possibly a tensor, a recipe and overrides, or a run");
     options.takes_overrides();
     options.flag("--tape", tape, "of a recipe: the launches of one step of each stage; none is executed");
     options.flag("--omega", tables.omega, "of a run: class weights, beside those of other laws");
@@ -123,7 +124,10 @@ int run_inspect(const std::vector<std::string>& arguments) {
     } else {
         options.check_mode("FILE");
         refuse_words(words, 2, "a file and one tensor", "bkd inspect FILE [TENSOR]");
-        const SafeTensors file = read_safetensors(words[0]);
+        const FileSystem system;
+        const InputFile input(words[0], {}, system);
+        const SafeTensors file =
+            is_pth(input) ? read_pth(input, words[0], {}).tensors : read_safetensors(input, words[0]);
         if (words.size() == 2)
             inspect_tensor(file, words[1], as_json);
         else
