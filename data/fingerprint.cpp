@@ -38,8 +38,13 @@ std::string byte_fingerprint(const ImageSet& set, std::span<const std::int32_t> 
     std::vector<unsigned char> sample;
     const auto channels = static_cast<std::size_t>(set.channels);
     for (const std::int32_t index : selection) {
-        const std::span<const std::uint8_t> pixels = set.image(index);
         const std::int32_t label = set.labels[static_cast<std::size_t>(index)];
+        if (set.source) {
+            const std::string line = fmt::format("{} {}\n", set.source->name(index), label);
+            hash.update(line.data(), line.size());
+            continue;
+        }
+        const std::span<const std::uint8_t> pixels = set.image(index);
         sample.clear();
         if (set.classes() <= 256)
             sample.push_back(static_cast<unsigned char>(label));

@@ -1,5 +1,6 @@
 #include "data/loader.h"
 
+#include "data/draws.h"
 #include "engine/rng.h"
 #include "kernels/error.h"
 
@@ -17,9 +18,15 @@ void check_at_least(std::int64_t value, std::int64_t least, const char* key) {
 
 }
 
-SampleReader reader_of(const ImageSet& set) {
-    return {set.image_bytes(), [&set](std::int32_t index, std::span<std::uint8_t> out) {
-                std::ranges::copy(set.image(index), out.begin());
+SampleReader reader_of(const ImageSet& set, Showing showing) {
+    return {set.image_bytes(),
+            [&set, showing](std::int32_t index, const std::function<double()>& uniform, std::span<std::uint8_t> out) {
+                if (!set.source)
+                    std::ranges::copy(set.image(index), out.begin());
+                else if (showing == Showing::training)
+                    set.source->read_changed(index, uniform, out);
+                else
+                    set.source->read(index, out);
             }};
 }
 
@@ -133,8 +140,18 @@ void Loader::fill(std::uint64_t number, HostBatch& batch) {
     if (!options_.reader.read) return;
     const auto bytes = static_cast<std::size_t>(options_.reader.bytes);
     batch.samples.resize(n * bytes);
-    for (std::size_t i = 0; i < n; ++i)
-        options_.reader.read(indices[i], std::span(batch.samples).subspan(i * bytes, bytes));
+    for (std::size_t i = 0; i < n; ++i) {
+        std::uint32_t draw = 0;  // 0 is that of draw_crops_and_flips
+        const auto uniform = [&] {
+            const PhiloxCounter bits =
+                philox({static_cast<std::uint32_t>(indices[i]),
+                        static_cast<std::uint32_t>(batch.position) + static_cast<std::uint32_t>(i),
+                        static_cast<std::uint32_t>(batch.epoch), ++draw},
+                       crop_key_);
+            return uniform53(bits[0], bits[1]);
+        };
+        options_.reader.read(indices[i], std::cref(uniform), std::span(batch.samples).subspan(i * bytes, bytes));
+    }
 }
 
 std::span<const std::int32_t> Loader::order_of(std::uint64_t epoch) {

@@ -3,7 +3,8 @@
 // epoch, batch): the same for any number of threads, none included, and after a resume.
 //
 // A batch names its samples and what was drawn for them; the kernel load_images does the rest in one pass. Of a set
-// that is not resident on the device the loader also gathers the samples themselves, through a SampleReader.
+// that is not resident on the device the loader also makes the samples themselves, through a SampleReader: memory holds
+// ahead + 1 batches of them.
 #include "data/augment.h"
 #include "data/sampler.h"
 
@@ -33,12 +34,14 @@ struct HostBatch {
     std::int64_t size() const { return static_cast<std::int64_t>(indices.size()); }
 };
 
-// Writes one sample's bytes. Called from several threads at once; what it throws reaches the caller of next().
+// Writes one sample's bytes; `uniform` gives the numbers in [0, 1) of this showing: of (key, sample, position, epoch).
+// Called from several threads at once; what it throws reaches the caller of next().
 struct SampleReader {
     std::int64_t bytes = 0;  // of one sample
-    std::function<void(std::int32_t index, std::span<std::uint8_t> out)> read{};
+    std::function<void(std::int32_t index, const std::function<double()>& uniform, std::span<std::uint8_t> out)> read{};
 };
-SampleReader reader_of(const ImageSet& set);  // `set` must outlive it
+enum class Showing : std::uint8_t { training, evaluation };    // the former changed, where a set's source does that
+SampleReader reader_of(const ImageSet& set, Showing showing);  // `set` must outlive it
 
 struct LoaderOptions {
     std::uint64_t seed = 0;

@@ -37,6 +37,12 @@ std::vector<double> image_weights(std::span<const std::int32_t> labels, std::spa
 
 Sampler::Sampler(const Dataset& set, SamplerOptions options, PhiloxKey key) : options_(std::move(options)), key_(key) {
     collect_samples(set);
+    if (const auto* in_order = std::get_if<InOrder>(&options_.rule)) {
+        for (const std::int32_t sample : in_order->samples)
+            if (sample < 0 || sample >= set.size()) refuse(304, fmt::format("sample {} of {}", sample, set.size()));
+        length_ = static_cast<std::int64_t>(in_order->samples.size());
+        return;
+    }
     const auto in_feed = static_cast<std::int64_t>(samples_.size());
     length_ = options_.length > 0 ? options_.length : in_feed;
     if (const auto* by_image = std::get_if<ByImage>(&options_.rule)) {
@@ -80,7 +86,7 @@ void Sampler::collect_samples(const Dataset& set) {
             members[static_cast<std::size_t>(c)].push_back(static_cast<std::int32_t>(i));
     for (std::size_t i = 0; i < classes.size(); ++i) {
         const auto c = static_cast<std::size_t>(classes[i]);
-        if (members[i].empty())
+        if (members[i].empty() && !std::holds_alternative<InOrder>(options_.rule))
             refuse(439, fmt::format("class {} ({}) has no samples", c, printable(set.class_names[c])),
                    "a feed cannot show a class without samples");
         begin_.push_back(samples_.size());
@@ -112,6 +118,8 @@ void Sampler::fill(std::uint64_t epoch, std::span<std::int32_t> order, Scratch& 
     const auto epoch_word = static_cast<std::uint32_t>(epoch);
     if (const auto* by_class = std::get_if<ByClass>(&options_.rule)) {
         fill_by_class(*by_class, epoch_word, order, scratch);
+    } else if (const auto* in_order = std::get_if<InOrder>(&options_.rule)) {
+        std::ranges::copy(in_order->samples, order.begin());
     } else if (law_.values.empty()) {
         std::ranges::copy(samples_, order.begin());
         shuffle_by_philox(order, key_, 0, epoch_word, permutation_purpose);

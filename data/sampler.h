@@ -2,15 +2,18 @@
 // Samplers: which samples an epoch of a feed shows, in which order, as a pure function of (key, epoch).
 //
 //   by image   a permutation of the set, or draws with replacement by a weight for each sample
-//   by class   first a class, drawn by a law or next in a random cycle; then one of its samples, drawn with replacement
-//   or
-//              next in the class's own cycle, which is shuffled anew at each turn; `in_a_row` samples of a class at a
+//   by class   first a class, drawn by a law or next in a random cycle; then one of its samples, drawn with replacement,
+//              or next in the class's own cycle, which is shuffled anew at each turn; `in_a_row` samples of a class at a
 //              time
+//   in order   as listed
 //
-//   balanced draw (BBN)         ByClass{}                        class-aware, 4 (cRT, LWS, OLTR)   ByClass{.classes =
-//   Take::cycle, reversed draw (BBN)         ByClass{.law = reversed_law(n)} .samples = Take::cycle, .in_a_row = 4}
-//   bucket-balanced (RIDE)      ByClass{.samples = Take::cycle}  by effective number (LDAM-DRW)
-//   ByImage{image_weights(y, w)}
+// clang-format off
+//   balanced draw (BBN)         ByClass{}
+//   reversed draw (BBN)         ByClass{.law = reversed_law(n)}
+//   class-aware, 4 (cRT, LWS)   ByClass{.classes = Take::cycle, .samples = Take::cycle, .in_a_row = 4}
+//   bucket-balanced (RIDE)      ByClass{.samples = Take::cycle}
+//   by effective number (DRW)   ByImage{image_weights(y, w)}
+// clang-format on
 //
 // Each over all classes or a list of them, with labels numbered anew in the order of the list.
 // methods-competitors.md 6.0.4.
@@ -35,8 +38,15 @@ struct ByClass {
     std::int64_t in_a_row = 1;
 };
 
+// These samples, in this order, in every epoch: an evaluation.
+struct InOrder {
+    std::vector<std::int32_t> samples{};
+};
+
+using SamplerRule = std::variant<ByImage, ByClass, InOrder>;
+
 struct SamplerOptions {
-    std::variant<ByImage, ByClass> rule = ByImage{};
+    SamplerRule rule = ByImage{};
     std::vector<std::int32_t> classes{};  // the feed's classes; empty: all, in order
     std::int64_t length = 0;  // samples in an epoch; 0: as many as the feed's classes have (a permutation: always)
 };

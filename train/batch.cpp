@@ -1,6 +1,7 @@
 #include "train/batch.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace bkd {
 namespace {
@@ -19,7 +20,7 @@ std::vector<CropFlip> views_of(const Feed& feed, const CropFlip& standard) {
 
 }
 
-FeedSource::FeedSource(const Context& ctx, const Feed& feed, const ResidentSplit& split, const FeedSettings& settings)
+FeedSource::FeedSource(const Context& ctx, const Feed& feed, const RunSplit& split, const FeedSettings& settings)
     : feed_(feed),
       split_(split),
       settings_(settings),
@@ -28,21 +29,34 @@ FeedSource::FeedSource(const Context& ctx, const Feed& feed, const ResidentSplit
                .feed = settings.scope,
                .batch_size = settings.batch_size,
                .last_batch = settings.last_batch,
-               .augment = views_of(feed, settings.augment).front(),
+               .augment = split.set().source ? CropFlip{} : views_of(feed, settings.augment).front(),
+               .reader = split.set().source ? reader_of(split.set(), Showing::training) : SampleReader{},
                .threads = settings.threads}),
       mix_key_(philox_key(settings.seed, settings.scope + "/mixup")) {
     const std::int64_t n = std::min(settings.batch_size, sampler().length());
     for (Tensor* column : {&indices_, &labels_, &partner_, &partner_labels_}) *column = ctx.empty({n}, DType::i32);
     mix_lambda_ = ctx.empty({n});
-    for (const CropFlip& augment : views_of(feed, settings.augment)) {
-        const std::string suffix = views_.empty() ? "/crop" : fmt::format("/crop/{}", views_.size());
-        views_.push_back({augment, philox_key(settings.seed, settings.scope + suffix),
-                          augment.padding > 0 ? ctx.empty({n, 2}, DType::i32) : Tensor(),
-                          augment.flip ? ctx.empty({n}, DType::u8) : Tensor()});
-    }
+    if (const ImageSet& set = split.set(); set.source) {
+        BKD_CHECK(feed.views.empty(), "{} views of a set that is made sample by sample", feed.views.size());
+        samples_ = ctx.empty({n, set.height, set.width, set.channels}, DType::u8);
+        std::vector<std::int32_t> places(static_cast<std::size_t>(n));
+        std::iota(places.begin(), places.end(), 0);
+        places_ = ctx.upload({n}, std::span<const std::int32_t>(places));
+        views_.push_back({{}, {}, {}, {}});
+    } else
+        open_views(ctx, n);
     const auto count = static_cast<std::size_t>(n);
     for (auto* numbers : {&host_partner_, &host_partner_labels_}) numbers->reserve(count);
     host_offsets_.reserve(2 * count), host_flips_.reserve(count), host_lambda_.reserve(count);
+}
+
+void FeedSource::open_views(const Context& ctx, std::int64_t n) {
+    for (const CropFlip& augment : views_of(feed_, settings_.augment)) {
+        const std::string suffix = views_.empty() ? "/crop" : fmt::format("/crop/{}", views_.size());
+        views_.push_back({augment, philox_key(settings_.seed, settings_.scope + suffix),
+                          augment.padding > 0 ? ctx.empty({n, 2}, DType::i32) : Tensor(),
+                          augment.flip ? ctx.empty({n}, DType::u8) : Tensor()});
+    }
 }
 
 std::int64_t FeedSource::samples_per_epoch() const {
@@ -58,6 +72,7 @@ void FeedSource::next(const Context& ctx) {
     host_ = &loader_.next();
     ctx.assign(rows(ctx, indices_, size()), std::span<const std::int32_t>(host_->indices));
     ctx.assign(rows(ctx, labels_, size()), std::span<const std::int32_t>(host_->labels));
+    if (samples_) ctx.assign(rows(ctx, samples_, size()), std::span<const std::uint8_t>(host_->samples));
     for (std::size_t i = 0; i < views_.size(); ++i) upload_view(ctx, i);
     if (mix_) upload_mix(ctx);
 }
@@ -82,10 +97,10 @@ void FeedSource::upload_view(const Context& ctx, std::size_t i) {
 Tensor FeedSource::load(const Context& ctx, const View& view, const Tensor& partner, const Tensor& mix_lambda) {
     const ImageSet& set = split_.set();
     Tensor images = ctx.empty({size(), set.height, set.width, set.channels}, ctx.storage());
-    const Tensor index = rows(ctx, indices_, size());
+    const Tensor index = rows(ctx, samples_ ? places_ : indices_, size());
     const Tensor offsets = view.offsets ? rows(ctx, view.offsets, size()) : Tensor();
     const Tensor flips = view.flips ? rows(ctx, view.flips, size()) : Tensor();
-    ctx.image().load_images({.images = split_.images(),
+    ctx.image().load_images({.images = samples_ ? rows(ctx, samples_, size()) : split_.images(),
                              .index = index,
                              .offset = offsets,
                              .flip = flips,

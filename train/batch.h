@@ -28,7 +28,7 @@ struct FeedSettings {
 
 class FeedSource {
 public:
-    FeedSource(const Context& ctx, const Feed& feed, const ResidentSplit& split, const FeedSettings& settings);
+    FeedSource(const Context& ctx, const Feed& feed, const RunSplit& split, const FeedSettings& settings);
 
     const std::string& name() const { return feed_.name; }
     std::int64_t batches_per_epoch() const { return loader_.batches_per_epoch(); }
@@ -56,12 +56,13 @@ private:
         bool per_sample = false;
         bool operator==(const Mix&) const = default;
     };
+    void open_views(const Context& ctx, std::int64_t n);
     void upload_mix(const Context& ctx);
     Tensor load(const Context& ctx, const View& view, const Tensor& partner, const Tensor& mix_lambda);
     void upload_view(const Context& ctx, std::size_t i);
 
     Feed feed_;
-    const ResidentSplit& split_;
+    const RunSplit& split_;
     FeedSettings settings_;
     Loader loader_;
     const HostBatch* host_ = nullptr;
@@ -69,6 +70,7 @@ private:
     std::optional<Mix> mix_{};  // what mixed() was last asked for: next() brings its numbers along
     std::vector<View> views_;
     Tensor indices_, labels_, partner_, partner_labels_, mix_lambda_;  // [batch size]
+    Tensor samples_, places_;  // of a set with a source: [batch size, h, w, c] u8 and 0..batch size - 1; else empty
     std::vector<std::int32_t> host_partner_, host_partner_labels_, host_offsets_;
     std::vector<std::uint8_t> host_flips_;
     std::vector<float> host_lambda_;

@@ -1,11 +1,13 @@
 #include "train/evaluate.h"
 
+#include "data/loader.h"
+
 #include <algorithm>
 #include <numeric>
 
 namespace bkd {
 
-Selected select(const ResidentSplit& split, std::span<const std::int32_t> classes) {
+Selected select(const RunSplit& split, std::span<const std::int32_t> classes) {
     const ImageSet& set = split.set();
     Selected selected;
     std::vector<std::int32_t> number(static_cast<std::size_t>(set.classes()), -1);
@@ -22,9 +24,39 @@ Selected select(const ResidentSplit& split, std::span<const std::int32_t> classe
     return selected;
 }
 
-void sweep(const Context& ctx, const ResidentSplit& split, const Selected& selected, std::int64_t batch_size,
+namespace {
+
+// Like sweep, of a set whose samples its source makes: ahead of time, by the split's workers.
+void sweep_source(const Context& ctx, const RunSplit& split, const Selected& selected, std::int64_t batch_size,
+                  const std::function<void(const SweepBatch&)>& visit) {
+    const ImageSet& set = split.set();
+    Loader loader(set, {.rule = InOrder{selected.indices}},
+                  {.batch_size = batch_size,
+                   .reader = reader_of(set, Showing::evaluation),
+                   .threads = split.workers(),
+                   .ahead = 2});
+    std::vector<std::int32_t> places(static_cast<std::size_t>(batch_size));
+    std::iota(places.begin(), places.end(), 0);
+    for (std::int64_t b = 0; b < loader.batches_per_epoch(); ++b) {
+        const HostBatch& batch = loader.next();
+        const std::int64_t n = batch.size();
+        const auto first = static_cast<std::size_t>(batch.position), count = static_cast<std::size_t>(n);
+        const Tensor images = ctx.empty({n, set.height, set.width, set.channels}, ctx.storage());
+        const Tensor samples = ctx.upload(images.shape(), std::span<const std::uint8_t>(batch.samples));
+        const Tensor index = ctx.upload({n}, std::span<const std::int32_t>(places).first(count));
+        ctx.image().load_images(
+            {.images = samples, .index = index, .mean = split.mean(), .std = split.deviation(), .y = images});
+        visit({images, std::span(selected.indices).subspan(first, count),
+               std::span(selected.labels).subspan(first, count)});
+    }
+}
+
+}
+
+void sweep(const Context& ctx, const RunSplit& split, const Selected& selected, std::int64_t batch_size,
            const std::function<void(const SweepBatch&)>& visit) {
     const ImageSet& set = split.set();
+    if (set.source && !selected.indices.empty()) return sweep_source(ctx, split, selected, batch_size, visit);
     const auto size = static_cast<std::size_t>(batch_size);
     for (std::size_t first = 0; first < selected.indices.size(); first += size) {
         const std::size_t n = std::min(size, selected.indices.size() - first);
@@ -38,7 +70,7 @@ void sweep(const Context& ctx, const ResidentSplit& split, const Selected& selec
     }
 }
 
-Evaluation evaluate(const Context& ctx, const Predict& predict, const ResidentSplit& split, const Selected& selected,
+Evaluation evaluate(const Context& ctx, const Predict& predict, const RunSplit& split, const Selected& selected,
                     const EvaluateOptions& options) {
     Evaluation result;
     MetricCounter counter(selected.classes);

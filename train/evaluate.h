@@ -14,7 +14,7 @@ struct Selected {
     std::vector<std::int32_t> indices{}, labels{};
     std::int64_t classes = 0;
 };
-Selected select(const ResidentSplit& split, std::span<const std::int32_t> classes = {});
+Selected select(const RunSplit& split, std::span<const std::int32_t> classes = {});
 
 struct SweepBatch {
     Tensor images;                          // [n, h, w, c]
@@ -22,7 +22,7 @@ struct SweepBatch {
     std::span<const std::int32_t> labels;   // [n]
 };
 // Calls visit for batch after batch, in order; the last one may be smaller.
-void sweep(const Context& ctx, const ResidentSplit& split, const Selected& selected, std::int64_t batch_size,
+void sweep(const Context& ctx, const RunSplit& split, const Selected& selected, std::int64_t batch_size,
            const std::function<void(const SweepBatch&)>& visit);
 
 struct Evaluation {
@@ -35,7 +35,7 @@ struct EvaluateOptions {
     ShotGroups groups{};
     bool keeps_logits = false;
 };
-Evaluation evaluate(const Context& ctx, const Predict& predict, const ResidentSplit& split, const Selected& selected,
+Evaluation evaluate(const Context& ctx, const Predict& predict, const RunSplit& split, const Selected& selected,
                     const EvaluateOptions& options);
 
 }

@@ -76,7 +76,7 @@ ModelEvaluation evaluate_model(const EvaluateModelOptions& options) {
     write_weights(ctx, network->parameters(), stored.weights);
     freeze(*network, BatchNormMode::running);
 
-    const ResidentSplit split(ctx, set, normalisation.mean, normalisation.deviation);
+    const RunSplit split(ctx, set, normalisation.mean, normalisation.deviation);
     const ShotGroups groups =
         facts.class_counts.empty() ? ShotGroups{} : shot_groups(facts.class_counts, options.groups);
     result.evaluation =

@@ -33,6 +33,19 @@ std::int64_t largest_batch(const PlannedTraining& planned, std::int64_t limit, s
     return fits;
 }
 
+// Planning makes no samples.
+class Unmade final : public SampleSource {
+public:
+    void read(std::int32_t, std::span<std::uint8_t>) const override {}
+    void read_changed(std::int32_t, const std::function<double()>&, std::span<std::uint8_t>) const override {}
+    std::string name(std::int32_t) const override { return {}; }
+};
+
+ImageSet without_samples(ImageSet set) {
+    set.source = std::make_shared<Unmade>();
+    return set;
+}
+
 InputError::Parts refusal(const PlannedTraining& planned, const StageMemory& most, std::int64_t limit) {
     const std::int64_t batch = largest_batch(planned, limit, most.batch);
     return {.id = 702,
@@ -51,10 +64,13 @@ void plan_stages(const PlannedTraining& planned, std::int64_t batch,
     const Training& real = planned.training;
     Runtime runtime({DeviceKind::plan, 0}, {}, real.runtime.storage);
     const Context ctx(runtime);
+    std::map<std::string, ImageSet> unmade;
     Splits splits;
-    for (const auto& [name, set] : planned.sets) {
-        const std::vector<float> ones(static_cast<std::size_t>(set->channels), 1.0F);
-        splits.add(ctx, name, *set, ones, ones);
+    for (const auto& [name, real_set] : planned.sets) {
+        const ImageSet& set =
+            real_set->source ? unmade.emplace(name, without_samples(*real_set)).first->second : *real_set;
+        const std::vector<float> ones(static_cast<std::size_t>(set.channels), 1.0F);
+        splits.add(ctx, name, set, ones, ones);
     }
     const Training training{.runtime = runtime,
                             .splits = splits,

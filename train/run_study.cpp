@@ -109,7 +109,7 @@ public:
         for (const std::int32_t c : classes) record.class_names.push_back(names.at(static_cast<std::size_t>(c)));
         if (classes.empty()) record.class_names = names;
         record.class_counts.assign(context_.class_counts().begin(), context_.class_counts().end());
-        const ResidentSplit& split = run_.training.splits.at(record.split);
+        const RunSplit& split = run_.training.splits.at(record.split);
         record.metrics = evaluate(plain_, [&](Context& ctx, const Tensor& x) { return context_.network()(ctx, x); },
                                   split, select(split, classes), {run_.training.eval_batch, context_.groups()})
                              .metrics;

@@ -2,19 +2,21 @@
 
 namespace bkd {
 
-ResidentSplit::ResidentSplit(const Context& ctx, const ImageSet& set, std::span<const float> mean,
-                             std::span<const float> deviation)
+RunSplit::RunSplit(const Context& ctx, const ImageSet& set, std::span<const float> mean,
+                   std::span<const float> deviation, std::int64_t workers)
     : set_(&set),
-      images_(ctx.upload({set.size(), set.height, set.width, set.channels}, std::span(set.images))),
+      workers_(workers),
+      images_(set.source ? Tensor()
+                         : ctx.upload({set.size(), set.height, set.width, set.channels}, std::span(set.images))),
       mean_(ctx.upload({set.channels}, mean)),
       deviation_(ctx.upload({set.channels}, deviation)) {}
 
 void Splits::add(const Context& ctx, const std::string& name, const ImageSet& set, std::span<const float> mean,
-                 std::span<const float> deviation) {
-    splits_.try_emplace(name, ctx, set, mean, deviation);
+                 std::span<const float> deviation, std::int64_t workers) {
+    splits_.try_emplace(name, ctx, set, mean, deviation, workers);
 }
 
-const ResidentSplit& Splits::at(const std::string& name) const {
+const RunSplit& Splits::at(const std::string& name) const {
     const auto found = splits_.find(name);
     if (found != splits_.end()) return found->second;
     std::string names;

@@ -183,13 +183,13 @@ void StageContext::write_state(std::string_view name, std::span<const float> num
 
 void StageContext::sweep(const std::string& split, const std::function<void(const SweepBatch&)>& visit,
                          std::span<const std::int32_t> some_classes) {
-    const ResidentSplit& images = training_.splits.at(split);
+    const RunSplit& images = training_.splits.at(split);
     bkd::sweep(Context(training_.runtime), images, select(images, some_classes), training_.eval_batch, visit);
 }
 
 Metrics StageContext::evaluate(const Predict& predict, const std::string& split,
                                std::span<const std::int32_t> some_classes) {
-    const ResidentSplit& images = training_.splits.at(split);
+    const RunSplit& images = training_.splits.at(split);
     return bkd::evaluate(Context(training_.runtime), predict, images, select(images, some_classes),
                          {.batch_size = training_.eval_batch})
         .metrics;

@@ -298,7 +298,7 @@ StageResult StageRun::result() {
 Evaluation StageRun::evaluate(const std::string& split, bool keeps_logits) {
     const Network& network = inference();
     const std::vector<std::int32_t>& classes = stage().feeds.front().sampler.classes;
-    const ResidentSplit& images = training_.splits.at(split);
+    const RunSplit& images = training_.splits.at(split);
     return bkd::evaluate(
         plain_ctx_, [&](Context& ctx, const Tensor& x) { return network(ctx, x); }, images, select(images, classes),
         {.batch_size = training_.eval_batch, .groups = context_.groups(), .keeps_logits = keeps_logits});
@@ -308,7 +308,7 @@ std::vector<Metrics> StageRun::sweep_finish(const std::string& split) {
     BKD_CHECK(stage().finish, "stage {} has no finish", stage().name);
     std::vector<std::unique_ptr<Network>> networks;
     std::vector<MetricCounter> counters;
-    const ResidentSplit& images = training_.splits.at(split);
+    const RunSplit& images = training_.splits.at(split);
     const Selected selected = select(images, stage().feeds.front().sampler.classes);
     for (const double value : stage().finish->values) {
         networks.push_back(make_inference(value));

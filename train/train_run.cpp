@@ -45,9 +45,10 @@ public:
         for (const Stage& stage : stages_) check_stage(stage);
         check_memory(planned());
         const Context ctx(runtime_);
-        splits_.add(ctx, "train", data_.train, data_.mean, data_.deviation);
-        splits_.add(ctx, "test", data_.test, data_.mean, data_.deviation);
-        if (data_.validation) splits_.add(ctx, "validation", *data_.validation, data_.mean, data_.deviation);
+        splits_.add(ctx, "train", data_.train, data_.mean, data_.deviation, settings_.loader_threads);
+        splits_.add(ctx, "test", data_.test, data_.mean, data_.deviation, settings_.loader_threads);
+        if (data_.validation)
+            splits_.add(ctx, "validation", *data_.validation, data_.mean, data_.deviation, settings_.loader_threads);
         splits_.at(training_.eval_split);  // there is one of that name
     }
 

@@ -58,7 +58,7 @@ TEST_CASE("the batches are the same for 0, 1, 2 and 4 threads") {
         std::vector<Record> expected;
         for (const std::int64_t threads : {0, 1, 2, 4}) {
             LoaderOptions options = options_with(threads);
-            options.reader = reader_of(set);
+            options.reader = reader_of(set, Showing::training);
             Loader loader(set, sampler, options);
             const std::vector<Record> records = records_of(loader, 40);  // more than five epochs
             if (threads == 0) expected = records;
@@ -70,7 +70,7 @@ TEST_CASE("the batches are the same for 0, 1, 2 and 4 threads") {
 TEST_CASE("a batch holds what the sampler and the draws say, and the gathered samples") {
     const ImageSet set = small_set();
     LoaderOptions options = options_with(2);
-    options.reader = reader_of(set);
+    options.reader = reader_of(set, Showing::training);
     Loader loader(set, {.classes = {2, 0}}, options);
     const Sampler sampler(set, {.classes = {2, 0}}, philox_key(3, "student/main/order"));
     std::vector<std::int32_t> order(71);
@@ -140,7 +140,7 @@ TEST_CASE("an error in a thread reaches the caller at its place in the order, an
         Loader clean(set, {}, options);
         const std::vector<Record> all = records_of(clean, 7);
         const std::int32_t bad = all[2].indices[5];
-        options.reader = {1, [=](std::int32_t index, std::span<std::uint8_t> out) {
+        options.reader = {1, [=](std::int32_t index, const std::function<double()>&, std::span<std::uint8_t> out) {
                               if (index == bad) throw InputError({.id = 433, .what = "image is cut off"});
                               out[0] = 0;
                           }};
@@ -167,7 +167,8 @@ TEST_CASE("threads prepare no further ahead than they may") {
     const ImageSet set = small_set();
     std::atomic<int> read = 0;
     LoaderOptions options = options_with(2);
-    options.reader = {1, [&](std::int32_t, std::span<std::uint8_t> out) { out[0] = 0, ++read; }};
+    options.reader = {
+        1, [&](std::int32_t, const std::function<double()>&, std::span<std::uint8_t> out) { out[0] = 0, ++read; }};
     Loader loader(set, {}, options);
     for (int b = 1; b <= 6; ++b) {
         loader.next();
@@ -180,7 +181,7 @@ TEST_CASE("in the steady state no batch allocates") {
     const ImageSet set = small_set();
     for (const std::int64_t threads : {0, 2}) {
         LoaderOptions options = options_with(threads);
-        options.reader = reader_of(set);
+        options.reader = reader_of(set, Showing::training);
         Loader loader(set, cycle, options);
         for (int b = 0; b < 21; ++b) loader.next();
         const std::int64_t before = allocations();

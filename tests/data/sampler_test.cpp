@@ -56,6 +56,14 @@ TEST_CASE("an epoch is a permutation, another one each epoch, the same each time
     CHECK(first == all);
 }
 
+TEST_CASE("samples in order are the same in every epoch, of whatever classes; one that is not there is refused") {
+    const Dataset set = with_counts({2, 0, 1});
+    const Sampler sampler(set, {.rule = InOrder{{2, 0, 2}}}, key);
+    CHECK(epoch_of(sampler, 0) == std::vector<std::int32_t>{2, 0, 2});
+    CHECK(epoch_of(sampler, 7) == epoch_of(sampler, 0));
+    CHECK_THROWS_AS(Sampler(set, {.rule = InOrder{{3}}}, key), InputError);
+}
+
 TEST_CASE("every position of a permutation is equally likely to hold every sample") {
     const Sampler sampler(with_counts({5}), {}, key);
     std::vector<int> seen(25);
@@ -113,8 +121,8 @@ TEST_CASE(
 
 TEST_CASE("a feed of some classes shows only these, with labels numbered in its order") {
     const Dataset set = with_counts({5, 6, 7, 8});
-    for (const auto& rule : {std::variant<ByImage, ByClass>(ByImage{}), std::variant<ByImage, ByClass>(ByClass{}),
-                             std::variant<ByImage, ByClass>(ByImage{std::vector<double>(26, 1)})}) {
+    for (const auto& rule :
+         {SamplerRule(ByImage{}), SamplerRule(ByClass{}), SamplerRule(ByImage{std::vector<double>(26, 1)})}) {
         const Sampler sampler(set, {.rule = rule, .classes = {3, 1}}, key);
         CHECK(sampler.length() == 14);
         CHECK(sampler.classes() == 2);

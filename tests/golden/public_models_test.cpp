@@ -98,7 +98,7 @@ TEST_CASE("public CIFAR-10 weights give PyTorch's logits of 32 images to 1e-3 an
         const ModelFile file = read_model_file(whole_test(model).model);
         write_weights(ctx, network->parameters(), stage_result_of(file, &network->parameters()).weights);
         freeze(*network, BatchNormMode::running);
-        const ResidentSplit split(ctx, images, mean, deviation);
+        const RunSplit split(ctx, images, mean, deviation);
         const auto predict = [&](Context& c, const Tensor& x) { return (*network)(c, x); };
         const std::vector<float> logits = evaluate(ctx, predict, split, select(split), {.keeps_logits = true}).logits;
         REQUIRE(logits.size() == 10'000);
