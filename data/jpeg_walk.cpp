@@ -55,6 +55,9 @@ private:
     JpegTables tables_{};
     std::int64_t restart_interval_ = 0;
     int scans_ = 0;
+    // The first coefficient whose bits come out of order; -1: none. Too many scans go before it.
+    int disordered_ = -1;
+    std::uint64_t disordered_at_ = 0;
 
     std::uint64_t offset() const { return reader_.offset(); }
     [[noreturn]] void refuse(std::string what, std::string why = {}) const {
@@ -232,8 +235,8 @@ void JpegWalk::check_bands(const Scan& scan) {
         if (!is_dc && !c->is_sent) refuse("JPEG progressive scan of AC coefficients before those of DC");
         for (int k = scan.first; k <= scan.last; ++k) {
             int& sent = c->sent_down_to[static_cast<std::size_t>(k)];
-            if (sent != (scan.above == 0 ? -1 : scan.above))
-                refuse(fmt::format("JPEG sends bits of coefficient {} out of order", k));
+            if (sent != (scan.above == 0 ? -1 : scan.above) && disordered_ < 0)
+                disordered_ = k, disordered_at_ = offset();
             sent = scan.below;
         }
         c->is_sent = true;
@@ -310,6 +313,8 @@ void JpegWalk::walk_entropy_coded(const Scan& scan) {
 
 void JpegWalk::check_complete() const {
     if (scans_ == 0) file_.refuse_cut("JPEG", "before its first scan");
+    if (disordered_ >= 0)
+        refuse_at(disordered_at_, fmt::format("JPEG sends bits of coefficient {} out of order", disordered_));
     for (const Component& c : components_)
         if (!c.is_sent) file_.refuse_cut("JPEG", fmt::format("without a scan of component {}", c.id));
 }
