@@ -1,15 +1,13 @@
 // The one place that knows stb_image, and the choice between decoders.
 #include "data/decode.h"
 
-#include "data/picture_file.h"
-#include "kernels/error.h"
-#ifdef BKD_LIBJPEG
 #include "data/decode_jpeg.h"
-#endif
+#include "kernels/error.h"
 
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 namespace {
 
@@ -96,14 +94,11 @@ Picture decode_png(const PictureFile& file, const PngWalk& walk) {
 }
 
 Picture decode_jpeg(const PictureFile& file, const PictureHeader& header, const DecodeOptions& options) {
-#ifdef BKD_LIBJPEG
-    if (options.jpeg == JpegDecoder::best) {
-        const bool is_turned = options.apply_orientation && header.notes.orientation >= 5;
-        return decode_with_libjpeg(file, header, is_turned ? options.least_width : options.least_height,
-                                   is_turned ? options.least_height : options.least_width);
-    }
-#endif
-    return decode_jpeg_with_stb(file, header);
+    if (options.jpeg == JpegDecoder::stb || !has_libjpeg()) return decode_jpeg_with_stb(file, header);
+    std::int64_t least_height = options.least_height, least_width = options.least_width;
+    const bool is_turned = options.apply_orientation && header.notes.orientation >= 5;
+    if (is_turned) std::swap(least_height, least_width);
+    return decode_with_libjpeg(file, header, least_height, least_width);
 }
 
 }
@@ -111,7 +106,9 @@ Picture decode_jpeg(const PictureFile& file, const PictureHeader& header, const 
 Picture decode_picture(std::span<const std::byte> bytes, const std::string& name, const DecodeOptions& options) {
     const PictureFile file{bytes, name};
     const auto turned = [&](Picture picture, const PictureHeader& header) {
-        return options.apply_orientation ? oriented(picture, header.notes.orientation) : picture;
+        const bool is_upright = !options.apply_orientation || header.notes.orientation == 1;
+        if (is_upright) return picture;
+        return oriented(picture, header.notes.orientation);
     };
     if (picture_kind(file) == PictureKind::png) {
         const PngWalk walk = walk_png(file);
@@ -121,20 +118,9 @@ Picture decode_picture(std::span<const std::byte> bytes, const std::string& name
     return turned(decode_jpeg(file, header, options), header);
 }
 
-bool has_libjpeg() {
-#ifdef BKD_LIBJPEG
-    return true;
-#else
-    return false;
-#endif
-}
-
 std::string picture_decoders() {
-    std::string decoders = "stb_image " BKD_STB_VERSION;
-#ifdef BKD_LIBJPEG
-    decoders += ", " + libjpeg_version();
-#endif
-    return decoders;
+    const std::string stb = "stb_image " BKD_STB_VERSION;
+    return has_libjpeg() ? stb + ", " + libjpeg_version() : stb;
 }
 
 }

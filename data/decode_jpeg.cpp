@@ -106,6 +106,8 @@ private:
 
 }
 
+bool has_libjpeg() { return true; }
+
 Picture decode_with_libjpeg(const PictureFile& file, const PictureHeader& header, std::int64_t least_height,
                             std::int64_t least_width) {
     const auto scaled = [](std::int64_t side, std::int64_t by) { return (side + by - 1) / by; };

@@ -1,6 +1,6 @@
 #pragma once
-// JPEG by libjpeg-turbo, in builds that have it (BKD_LIBJPEG). Accurate integer DCT and smooth upsampling: Pillow's bytes.
-#include "data/picture.h"
+// JPEG by libjpeg-turbo, in builds that have it: accurate integer DCT and smooth upsampling, which are Pillow's bytes.
+#include "data/decode.h"
 #include "data/picture_file.h"
 
 namespace bkd {
