@@ -1,4 +1,4 @@
-# Decoders of pictures: stb_image, always, and libjpeg-turbo: WITH_JPEG -> BKD_JPEG, whether it is built in. libjpeg-turbo
+# Decoders of pictures: stb_image, always, and libjpeg-turbo: WITH_JPEG -> BKD_JPEG, whether it is built in. The latter
 # decodes JPEG as Pillow does, bit for bit, faster, and at a half, a quarter or an eighth of the size.
 if(NOT WITH_JPEG MATCHES "^(AUTO|ON|OFF)$")
     message(FATAL_ERROR "WITH_JPEG is \"${WITH_JPEG}\": ON, OFF or AUTO")

@@ -1,8 +1,8 @@
 #pragma once
 // Pictures of strangers, decoded: R G B bytes of JPEG and PNG.
 //
-//   colours      grey is three equal channels, a palette its colours, alpha is dropped, of 16 bits the high byte is taken,
-//                ICC profiles are ignored: what Pillow's convert("RGB") and torchvision's loader do
+//   colours      grey is three equal channels, a palette its colours, alpha is dropped, of 16 bits the high byte is
+//                taken, ICC profiles are ignored: what Pillow's convert("RGB") and torchvision's loader do
 //   orientation  of EXIF is ignored, as there, unless it is asked for
 //   decoders     libjpeg-turbo for JPEG in a build that has it, Pillow's bytes; else, and for PNG, stb_image
 #include "data/picture.h"

@@ -43,9 +43,9 @@ struct PngWalk {
 };
 PngWalk walk_png(const PictureFile& file);
 
-// A walk that went well, as a PNG that is written anew while it is read: IHDR, a palette of 2^depth entries (black where
-// the file had none), one IDAT of stored blocks, IEND. What a decoder sees of a stranger's file is its pixels alone:
-// no Huffman code, no chunk and no length is theirs.
+// A walk that went well, as a PNG that is written anew while it is read: IHDR, a palette of 2^depth entries (black
+// where the file had none), one IDAT of stored blocks, IEND. What a decoder sees of a stranger's file is its pixels
+// alone: no Huffman code, no chunk and no length is theirs.
 class PngStream {
 public:
     PngStream(const PictureFile& file, const PngWalk& walk);

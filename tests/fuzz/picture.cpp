@@ -1,5 +1,5 @@
-// Pictures through the walk and each decoder. What the walk refuses is refused; what is decoded has the walk's size, and
-// the same pixels twice.
+// Pictures through the walk and each decoder. What the walk refuses is refused; what is decoded has the walk's size,
+// and the same pixels twice.
 #include "data/decode.h"
 #include "kernels/error.h"
 #include "tests/fuzz/picture_file.h"
