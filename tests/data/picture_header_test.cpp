@@ -44,6 +44,13 @@ Content scan_of(int component, int first, int last) {
     return segment(0xda, bytes_of({1, component, 0, first, last, 0})) + bytes_of({0});
 }
 
+// A DC table, so many of whose codes have one bit and two.
+Content two_codes(int of_one_bit, int of_two_bits) {
+    Content table = bytes_of({3, of_one_bit, of_two_bits});
+    table.resize(17);
+    return segment(0xc4, table + Content(static_cast<std::size_t>(of_one_bit + of_two_bits)));
+}
+
 }
 
 TEST_CASE("a picture that is cut off is refused, wherever it ends") {
@@ -154,6 +161,9 @@ TEST_CASE("a JPEG that breaks its format is refused before a decoder sees it") {
     const Refused files[] = {
         {"I28", "a.jpg", with(jpeg, codes + 5, 3), "E0437 JPEG Huffman table is over-full"},
         {"I28", "a.jpg", with(with(jpeg, codes + 19, 255), codes + 20, 255), "E0437 JPEG Huffman table is over-full"},
+        {"I28", "a.jpg", inserted(jpeg, scan, two_codes(2, 0)), "E0437 JPEG Huffman table is over-full: 2 codes"},
+        {"I28", "a.jpg", inserted(jpeg, scan, two_codes(0, 4)), "E0437 JPEG Huffman table is over-full: 4 codes"},
+        {"I28", "a.jpg", inserted(jpeg, scan, two_codes(1, 2)), "E0437 JPEG Huffman table is over-full: 3 codes"},
         {"", "a.jpg", with(jpeg, codes + 4, 0x20), "E0437 Huffman table 0 of class 2"},
         {"", "a.jpg", with(jpeg, codes + 4, 4), "E0437 Huffman table 4 of class 0"},
         {"", "a.jpg", with(jpeg, codes + 21, 16), "E0437 JPEG DC table has a difference of 16 bits"},
@@ -200,6 +210,8 @@ TEST_CASE("a JPEG that breaks its format is refused before a decoder sees it") {
          "E0437 progressive scan of coefficients 0..5"},
     };
     for (const Refused& file : files) check_refused(file);
+    for (const auto& [one, two] : {std::pair{1, 1}, {0, 3}, {1, 0}})  // the code of all ones is free
+        CHECK(notes_of(inserted(jpeg, scan, two_codes(one, two))).orientation == 1);
 }
 
 TEST_CASE("a picture that is too large is refused before memory is taken for it") {
