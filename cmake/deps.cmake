@@ -17,7 +17,7 @@ if(NOT BKD_DEPS)
     return()
 endif()
 
-foreach(file fmt/format.h doctest/doctest.h CLI/CLI.hpp toml++/toml.h nlohmann/json.hpp zlib.h lzma.h)
+foreach(file fmt/format.h doctest/doctest.h CLI/CLI.hpp toml++/toml.h nlohmann/json.hpp stb/stb_image.h zlib.h lzma.h)
     if(NOT EXISTS ${BKD_DEPS}/usr/include/${file})
         message(FATAL_ERROR "BKD_DEPS=${BKD_DEPS} has no usr/include/${file}: tools/device-pack.sh puts it there")
     endif()

@@ -79,6 +79,22 @@ void mirror(Picture& picture) {
     }
 }
 
+// Orientations from 5 on exchange rows and columns; then either side is read from its end, as a table says.
+Picture oriented(const Picture& from, int orientation) {
+    BKD_CHECK(orientation >= 1 && orientation <= 8, "orientation {}", orientation);
+    const bool is_turned = orientation >= 5;
+    const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    Picture to = is_turned ? Picture::of(from.width, from.height) : Picture::of(from.height, from.width);
+    for (std::int64_t y = 0; y < to.height; ++y)
+        for (std::int64_t x = 0; x < to.width; ++x) {
+            const std::int64_t row = is_turned ? x : y, column = is_turned ? y : x;
+            const std::uint8_t* source = from.row(from_bottom ? from.height - 1 - row : row);
+            std::copy_n(source + 3 * (from_right ? from.width - 1 - column : column), 3, to.row(y) + 3 * x);
+        }
+    return to;
+}
+
 // Steps through the source in 16.16 fixed point, from the middle of the first pixel.
 Picture rotate(const Picture& from, double degrees) {
     const double angle = -degrees * std::numbers::pi / 180, cosine = std::cos(angle), sine = std::sin(angle);

@@ -35,6 +35,8 @@ Box centre_crop(std::int64_t height, std::int64_t width, std::int64_t side);
 // What `box` shows of `from`. E0304 for an extent below 1.
 Picture crop(const Picture& from, const Box& box);
 void mirror(Picture& picture);  // left to right, in place
+// As EXIF's orientation, 1..8, says that it is to be shown: 6 turns it by 90 degrees with the clock.
+Picture oriented(const Picture& from, int orientation);
 
 // The part of `from` that `box` shows, which lies inside, at another size: antialiased bilinear, horizontal pass first,
 // its result rounded to bytes. Pillow 9.5's Image.resize with BILINEAR; Pillow 13 takes the vertical pass first for

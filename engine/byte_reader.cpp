@@ -24,9 +24,9 @@ std::uint64_t ByteReader::little_endian(std::uint64_t count) {
     return value;
 }
 
-std::uint32_t ByteReader::u32be() {
+std::uint32_t ByteReader::big_endian(std::uint64_t count) {
     std::uint32_t value = 0;
-    for (const std::byte b : bytes(4)) value = value << 8 | std::to_integer<std::uint32_t>(b);
+    for (const std::byte b : bytes(count)) value = value << 8 | std::to_integer<std::uint32_t>(b);
     return value;
 }
 

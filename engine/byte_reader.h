@@ -28,7 +28,8 @@ public:
     std::uint16_t u16le() { return static_cast<std::uint16_t>(little_endian(2)); }
     std::uint32_t u32le() { return static_cast<std::uint32_t>(little_endian(4)); }
     std::uint64_t u64le() { return little_endian(8); }
-    std::uint32_t u32be();
+    std::uint16_t u16be() { return static_cast<std::uint16_t>(big_endian(2)); }
+    std::uint32_t u32be() { return big_endian(4); }
     std::span<const std::byte> bytes(std::uint64_t count);
     void skip(std::uint64_t count) { bytes(count); }
 
@@ -39,6 +40,7 @@ public:
 
 private:
     std::uint64_t little_endian(std::uint64_t count);
+    std::uint32_t big_endian(std::uint64_t count);
 
     std::span<const std::byte> bytes_;
     std::string path_;

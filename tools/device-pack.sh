@@ -36,9 +36,9 @@ pack=.deps
 mkdir -p $pack
 
 # 1. Headers, and zlib and xz as archives.
-packages="doctest-dev libcli11-dev nlohmann-json3-dev libfmt-dev libtomlplusplus-dev zlib1g-dev liblzma-dev"
+packages="doctest-dev libcli11-dev nlohmann-json3-dev libfmt-dev libtomlplusplus-dev libstb-dev zlib1g-dev liblzma-dev"
 needed="include/doctest/doctest.h include/CLI/CLI.hpp include/nlohmann/json.hpp include/fmt/format.h include/toml++/toml.h
-    include/zlib.h include/lzma.h lib/x86_64-linux-gnu/libz.a lib/x86_64-linux-gnu/liblzma.a"
+    include/stb/stb_image.h include/zlib.h include/lzma.h lib/x86_64-linux-gnu/libz.a lib/x86_64-linux-gnu/liblzma.a"
 missing() {
     for file in $needed; do [ -e "$pack/usr/$file" ] || echo "usr/$file"; done
 }

@@ -5,7 +5,7 @@ set -eu
 
 # ocl-icd-opencl-dev: what CMake reads to find oneDNN (libdnnl-dev) asks for OpenCL's headers; the package only recommends them.
 packages="g++ cmake ninja-build
-    libdnnl-dev ocl-icd-opencl-dev libfmt-dev zlib1g-dev liblzma-dev
+    libdnnl-dev ocl-icd-opencl-dev libfmt-dev zlib1g-dev liblzma-dev libstb-dev libjpeg62-turbo-dev
     doctest-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
     dataset-fashion-mnist"
 

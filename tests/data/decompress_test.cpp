@@ -1,7 +1,9 @@
 #include "data/decompress.h"
 
+#include "data/decompress_zlib.h"
 #include "tests/data/fixtures.h"
 #include "tests/data/packing.h"
+#include "tests/data/picture_bytes.h"
 
 using namespace bkd;
 using namespace bkd::test;
@@ -76,4 +78,40 @@ TEST_CASE("an expanding file gives no more than is asked for") {
     CHECK(file.read(out) == 100);
     CHECK(file.most_unpacked_bytes() >= zeros.size());
     CHECK(file.most_unpacked_bytes() < zeros.size() + (1 << 20));
+}
+
+TEST_CASE("a zlib stream in pieces of any size comes out again, and its flaw is told") {
+    CHECK(crc32(std::as_bytes(std::span(std::string_view("123456789")))) == 0xcbf43926);
+    const std::vector<std::byte> bytes = pattern(20'011), packed = zlib_of(bytes);
+    const auto reader_of = [](std::span<const std::byte> stored, std::size_t piece) {
+        return ZlibReader([stored, piece]() mutable {
+            const auto taken = stored.first(std::min(piece, stored.size()));
+            stored = stored.subspan(taken.size());
+            return taken;
+        });
+    };
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, packed.size()}) {
+        ZlibReader reader = reader_of(packed, piece);
+        std::vector<std::byte> out(bytes.size() + 1);
+        CHECK(reader.read(std::span(out).first(100)) == 100);
+        CHECK_FALSE(reader.is_whole());
+        CHECK(reader.read(std::span(out).subspan(100)) == bytes.size() - 100);
+        CHECK(reader.is_whole());
+        CHECK(reader.flaw().empty());
+        CHECK(reader.read(std::span(out).first(1)) == 0);
+        out.resize(bytes.size());
+        CHECK(out == bytes);
+    }
+    const auto flaw_of = [&](const std::vector<std::byte>& stored) {
+        ZlibReader reader = reader_of(stored, 1000);
+        std::vector<std::byte> out(bytes.size() + 1);
+        reader.read(out);
+        CHECK_FALSE(reader.is_whole());
+        return reader.flaw();
+    };
+    CHECK(flaw_of({}) == "cut off");
+    CHECK(flaw_of(cut(packed, packed.size() - 1)) == "cut off");
+    CHECK(flaw_of(with(packed, packed.size() - 1, std::to_integer<int>(packed.back()) ^ 1)) == "incorrect data check");
+    CHECK(flaw_of(with(packed, 0, 0)) == "incorrect header check");
+    CHECK(flaw_of(bytes_of({0x78, 0xbb, 0, 0, 0, 0})) == "it asks for a dictionary");
 }

@@ -30,6 +30,8 @@ TEST_CASE("readers take what is sound in the corpus of the fuzzers and refuse th
     CHECK(replay("idx", idx) >= 10);
     CHECK(replay("cifar", cifar) >= 5);
     CHECK(replay("recipe", recipe) >= 15);
+    CHECK(replay("picture_header", picture_header) >= 20);
+    CHECK(replay("picture", picture) >= 45);
 }
 
 }

@@ -109,4 +109,9 @@ TEST_CASE("a run on the CPU opens no library of CUDA, whether the backend is the
     }
 }
 
+TEST_CASE("doctor names the decoders of pictures with their versions") {
+    const Alone alone;
+    CHECK(contains(alone.doctor("").out, "decoders of pictures           stb_image 2."));
+}
+
 }

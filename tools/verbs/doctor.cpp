@@ -1,4 +1,5 @@
 // bkd doctor: what this machine has, one line a fact, each ok, warn or fail with what to do; to be pasted into a report.
+#include "data/decode.h"
 #include "engine/json.h"
 #include "kernels/cuda/find.h"
 #include "kernels/cuda/plan_table.h"
@@ -90,6 +91,7 @@ int run_doctor(const std::vector<std::string>& arguments) {
     std::vector<Fact> facts = machine_facts();
     facts.insert(facts.begin(), {"program", fmt::format("bkd {} ({})", program_version(), program_commit())});
     facts.insert(facts.begin() + 1, {"device auto", default_device().str()});
+    facts.push_back({"decoders of pictures", picture_decoders()});
     const bool is_good =
         std::none_of(facts.begin(), facts.end(), [](const Fact& f) { return f.state == Fact::State::fail; });
     if (as_json) {
