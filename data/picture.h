@@ -42,6 +42,8 @@ Picture oriented(const Picture& from, int orientation);
 // its result rounded to bytes. Pillow 9.5's Image.resize with BILINEAR; Pillow 13 takes the vertical pass first for
 // some sizes, and differs there by a rounding.
 Picture resize(const Picture& from, const Box& box, std::int64_t height, std::int64_t width);
+// Of that the pixels of `window`, which lies inside; no others are computed.
+Picture resize(const Picture& from, const Box& box, std::int64_t height, std::int64_t width, const Box& window);
 
 // About the middle by `degrees` against the clock, nearest pixel, same size, black outside (Pillow's Image.rotate).
 Picture rotate(const Picture& from, double degrees);
