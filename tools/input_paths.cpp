@@ -23,6 +23,7 @@ std::optional<std::string> line_of_standard_input() {
     }
     if (std::ferror(stdin) != 0)
         throw InputError({.id = 504, .what = "standard input cannot be read", .at = "standard input"});
+    if (line.ends_with('\r')) line.pop_back();
     return line;
 }
 
@@ -59,7 +60,9 @@ void InputPaths::read_list(const std::string& path) {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t end = std::min(text.find('\n', at), text.size());
-        if (end > at) listed_.emplace_back(text.substr(at, end - at));
+        std::string_view line = text.substr(at, end - at);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (!line.empty()) listed_.emplace_back(line);
         at = end + 1;
     }
 }

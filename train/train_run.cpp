@@ -300,7 +300,7 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
                           .why = "its hash differs from that in run.json"});
     const Recipe recipe = load_recipe(recipe_path, overrides, options.recipes);
     check_changes(then, recipe, options.allowed_changes);
-    if (facts.at("state").text() == "done" && recipe.hash() == facts.at("config_hash").text()) {
+    if (facts.at("state").text() == "done" && recipe.hash() == facts.at("config_hash").text() && options.from.empty()) {
         narrator.line(fmt::format("{} is finished: nothing to do", path.string()));
         return {path, RunResult::State::nothing_to_do, {}};
     }

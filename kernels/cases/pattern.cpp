@@ -9,6 +9,11 @@ namespace bkd::kernels {
 
 CasePattern::CasePattern(const std::string& pattern) {
     if (pattern.empty()) return;
+    constexpr std::size_t longest = 4096;  // regcomp calls itself for every parenthesis
+    if (pattern.size() > longest)
+        throw InputError({.id = 203,
+                          .what = fmt::format("--case has {} characters, at most {}", pattern.size(), longest),
+                          .at = "option --case"});
     auto made = std::make_unique<regex_t>();
     if (const int status = regcomp(made.get(), pattern.c_str(), REG_EXTENDED | REG_NOSUB); status != 0) {
         char why[256];

@@ -8,7 +8,8 @@ namespace bkd::kernels {
 
 class CasePattern {
 public:
-    // An empty pattern is found everywhere. InputError E0203 for a text that is no regular expression.
+    // An empty pattern is found everywhere. InputError E0203 for a text that is no regular expression, or of
+    // more than 4096 characters.
     explicit CasePattern(const std::string& pattern);
     bool found_in(const std::string& text) const;
 

@@ -79,6 +79,13 @@ TEST_CASE("where the numbers are ours, the ratio is that of the times") {
     const Said same = bench_beside(folder, R"({"schema":"x",)" + logits + "," + times + "}");
     CHECK(contains(same.out, "beside stand-in 1; 1 rounds"));
     CHECK(contains(same.out, "batch 2: bkd / "));
+    for (const char* wrong :
+         {R"("min_ms":0,"quartile_ms":0,"median_ms":0)", R"("min_ms":3,"quartile_ms":2,"median_ms":2)",
+          R"("min_ms":1,"quartile_ms":2,"median_ms":1e300)"}) {
+        const Said said = bench_beside(folder, R"({"schema":"x",)" + logits + R"(,"program":"p",)" + wrong + "}");
+        CHECK(said.code == 1);
+        CHECK(contains(said.out, "void: no times of a step: "));
+    }
     CHECK(same.code == 0);  // the first image's logits are those of batch 1, too
 }
 

@@ -115,6 +115,8 @@ TEST_CASE("paths come from the command line, from a list and from standard input
         absolute.insert(at + 1, desk.folder() + "/");
     CHECK(desk.predict("two two").out == once + once);
     CHECK(desk.predict("@list.txt two").out == once + absolute + once);
+    desk.write("list.txt", "two\r\n\r\ntwo\r\n");
+    CHECK(desk.predict("@list.txt").out == once + once);
     desk.write("in", "two\n\ntwo");
     CHECK(desk.predict("two -", "in").out == once + once + once);
     CHECK(desk.predict("-").out.empty());

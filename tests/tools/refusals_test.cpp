@@ -38,6 +38,7 @@ TEST_CASE("every verb refuses with the exit code of the cause, one message and o
             {"check-ops dance", 2, "error[E0203]"},
             {"check-ops golden " + folder + "/none.safetensors", 5, "error[E0501]"},
             {"check-ops --case '('", 2, "error[E0203]"},
+            {"check-ops --case " + std::string(4097, 'x'), 2, "--case has 4097 characters"},
             {"bench swim", 2, "error[E0203]"},
             {"bench step --dtype f16", 2, "error[E0203]"},
             {"bench step --network resnet9", 3, "error[E0304]: no network is called \"resnet9\""},

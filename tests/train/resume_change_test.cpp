@@ -84,6 +84,11 @@ TEST_CASE("a run goes on from the checkpoint that is named, and later ones are s
     CHECK(toy.said("2 checkpoints of later steps moved to checkpoints/aside-2"));
     CHECK(files_in(toy, "run/checkpoints/aside-2") == std::vector<std::string>{before[1], before[2]});
     CHECK(toy.bytes("run/models/train.last.safetensors") == toy.bytes("whole/models/train.last.safetensors"));
+    const std::vector<std::string> whole = files_in(toy, "whole/checkpoints");  // finished, and taken up once more
+    options.from = toy.path() / "whole/checkpoints" / whole[1];
+    REQUIRE(toy.resume("whole", {}, options).state == RunResult::State::done);
+    CHECK(files_in(toy, "whole/checkpoints/aside-2") == std::vector<std::string>{whole[2], whole[3]});
+    CHECK(toy.bytes("run/models/train.last.safetensors") == toy.bytes("whole/models/train.last.safetensors"));
     options.from = toy.path() / "whole/checkpoints" / before[0];
     CHECK(id_of([&] { toy.resume("run", {"train.epochs=5"}, options); }) == "E1005");  // of another run
 }

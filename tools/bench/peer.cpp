@@ -3,6 +3,8 @@
 #include "tools/bench/timed_program.h"
 #include "tools/bench/times.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -113,6 +115,11 @@ Answer answer_of(const TimedProgram& run, const PeerOptions& o, bool is_ours) {
                   .min_ms = json.at("min_ms").number(),
                   .quartile_ms = json.at("quartile_ms").number(),
                   .median_ms = json.at("median_ms").number()};
+    const std::array<double, 3> rising{answer.min_ms, answer.quartile_ms, answer.median_ms};
+    constexpr double most_ms = 3.6e6;  // an hour a step
+    if (!(rising.front() > 0) || !std::ranges::is_sorted(rising) || !(rising.back() < most_ms))
+        give_up(fmt::format("no times of a step: least {} ms, quartile {} ms, median {} ms", rising[0], rising[1],
+                            rising[2]));
     for (const Json& number : json.at(o.infers ? "logits" : "losses").elements())
         answer.numbers.push_back(number.number());
     return answer;
