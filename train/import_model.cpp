@@ -141,9 +141,7 @@ ImportedModel import_model(const ImportModel& options) {
     if (!file.pth && options.pth.skip_unknown_globals)
         fail_without_effect("--skip-unknown-globals", "the file is none of PyTorch's own");
     ImportedModel result;
-    const std::string prefix = file.pth ? file.pth->prefix : strip_wrappers(file.tensors.tensors);
-    if (!prefix.empty())
-        for (const StoredTensor& t : file.tensors.tensors) result.renamed.emplace_back(prefix + t.name, t.name);
+    result.prefix = file.pth ? file.pth->prefix : strip_wrappers(file.tensors.tensors);
     result.pth = std::move(file.pth);
     rename_as_told(file.tensors, options, result.renamed);
     result.dropped = drop_as_told(file.tensors, options);

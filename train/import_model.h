@@ -36,7 +36,8 @@ struct ImportedModel {
     std::vector<std::string> missing{}, dropped{};  // as allowed
     std::optional<PthFacts> pth{};
     Normalisation normalisation{};                               // written with `data`
-    std::vector<std::pair<std::string, std::string>> renamed{};  // "module.conv1.weight" -> "conv1.weight"
+    std::string prefix{};                                        // taken off every name: "module."
+    std::vector<std::pair<std::string, std::string>> renamed{};  // "fc.weight" -> "linear.weight"
 };
 
 // InputError E04nn for what does not fit the network, E0304 for a network or data set that is not there or not told,

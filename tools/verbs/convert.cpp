@@ -32,15 +32,13 @@ std::vector<std::pair<std::string, std::string>> parse_renames(const std::string
 // What was read otherwise than it stands there.
 void narrate(const ImportedModel& result) {
     if (const auto& pth = result.pth) {
-        if (!pth->key.empty()) fmt::print(stderr, "state dict: \"{}\" of the checkpoint\n", printable(pth->key));
-        if (pth->others > 0) fmt::print(stderr, "{} entries of it are no tensors\n", pth->others);
-        if (pth->unchecked > 0)
-            fmt::print(stderr, "warning: {} tensors have no checksum in the file\n", pth->unchecked);
+        if (!pth->key.empty()) say("state dict: \"{}\" of the checkpoint\n", printable(pth->key));
+        if (pth->others > 0) say("{} entries of it are no tensors\n", pth->others);
+        if (pth->unchecked > 0) say("warning: {} tensors have no checksum in the file\n", pth->unchecked);
         if (!pth->unknown_globals.empty())
-            fmt::print(stderr, "warning: the file would run code in other loaders: it asks for {}\n",
-                       listed(pth->unknown_globals));
+            say("warning: the file would run code in other loaders: it asks for {}\n", listed(pth->unknown_globals));
     }
-    if (result.widened > 0) fmt::print(stderr, "{} tensors of F16, BF16 or F64 are F32 now\n", result.widened);
+    if (result.widened > 0) say("{} tensors of F16, BF16 or F64 are F32 now\n", result.widened);
 }
 
 void print_names(const char* what, const std::vector<std::string>& names) {
@@ -102,13 +100,13 @@ int run_convert(const std::vector<std::string>& arguments) {
     import.overwrite = force ? Overwrite::yes : Overwrite::no;
     const ImportedModel result = import_model(import);
     narrate(result);
+    if (!result.prefix.empty()) fmt::print("\"{}\" taken off every name\n", printable(result.prefix));
     for (const auto& [from, to] : result.renamed) fmt::print("{} -> {}\n", printable(from), printable(to));
     if (!import.data.empty() && !(import.mean && import.deviation))
         say("normalisation from {}: mean {}, std {}; if the model was trained with others: --mean, --std\n",
             import.data, fmt::join(result.normalisation.mean, ","), fmt::join(result.normalisation.deviation, ","));
     print_names("dropped", result.dropped);
-    if (!result.missing.empty())
-        fmt::print(stderr, "training starts from such a file with model.init_fresh; nothing else takes it\n");
+    if (!result.missing.empty()) say("training starts from such a file with model.init_fresh; nothing else takes it\n");
     print_names("missing", result.missing);
     fmt::print("matched {} of {}\n", result.matched, result.expected);
     fmt::print("{}: {} tensors, {} parameters of {}\n", words[1], result.tensors, result.parameters, result.network);
