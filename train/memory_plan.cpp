@@ -7,8 +7,8 @@ namespace {
 
 std::string size_text(std::int64_t bytes) {
     constexpr std::int64_t gib = std::int64_t{1} << 30;
-    return bytes < gib ? fmt::format("{} MiB", bytes >> 20)
-                       : fmt::format("{:.1f} GiB", static_cast<double>(bytes) / gib);
+    return bytes < gib / 2 ? fmt::format("{} MiB", bytes >> 20)
+                           : fmt::format("{:.1f} GiB", static_cast<double>(bytes) / gib);
 }
 
 const StageMemory& largest(const std::vector<StageMemory>& all) {
