@@ -104,18 +104,24 @@ Picture decode_jpeg(const PictureFile& file, const PictureHeader& header, const 
 }
 
 Picture decode_picture(std::span<const std::byte> bytes, const std::string& name, const DecodeOptions& options) {
+    return decode_picture(bytes, name, [&](const PictureHeader&) { return options; });
+}
+
+Picture decode_picture(std::span<const std::byte> bytes, const std::string& name, const ChooseDecoding& choose) {
     const PictureFile file{bytes, name};
-    const auto turned = [&](Picture picture, const PictureHeader& header) {
+    const auto turned = [](Picture picture, const PictureHeader& header, const DecodeOptions& options) {
         const bool is_upright = !options.apply_orientation || header.notes.orientation == 1;
         if (is_upright) return picture;
         return oriented(picture, header.notes.orientation);
     };
     if (picture_kind(file) == PictureKind::png) {
         const PngWalk walk = walk_png(file);
-        return turned(decode_png(file, walk), walk.header);
+        const DecodeOptions options = choose(walk.header);
+        return turned(decode_png(file, walk), walk.header, options);
     }
     const PictureHeader header = walk_jpeg(file);
-    return turned(decode_jpeg(file, header, options), header);
+    const DecodeOptions options = choose(header);
+    return turned(decode_jpeg(file, header, options), header, options);
 }
 
 std::string picture_decoders() {

@@ -22,9 +22,13 @@ struct DecodeOptions {
     JpegDecoder jpeg = JpegDecoder::best;
 };
 
+// What hangs on what the walk has found. The picture is walked once, whoever asks.
+using ChooseDecoding = std::function<DecodeOptions(const PictureHeader&)>;
+
 // E0433 cut off, E0434 of a kind that is not read, E0435 the decoder failed, E0436 too large, E0437 structure or
 // checksum: all but E0435 before a decoder sees the bytes. `name` is for messages.
 Picture decode_picture(std::span<const std::byte> bytes, const std::string& name, const DecodeOptions& options = {});
+Picture decode_picture(std::span<const std::byte> bytes, const std::string& name, const ChooseDecoding& choose);
 
 bool has_libjpeg();
 std::string picture_decoders();  // "stb_image 2.27, libjpeg-turbo 2.1.5"

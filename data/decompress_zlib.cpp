@@ -67,8 +67,4 @@ std::size_t ZlibReader::read(std::span<std::byte> out) {
 bool ZlibReader::is_whole() const { return stream_->is_whole; }
 const std::string& ZlibReader::flaw() const { return stream_->flaw; }
 
-std::uint32_t crc32(std::span<const std::byte> bytes) {
-    return static_cast<std::uint32_t>(::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-
 }

@@ -1,17 +1,12 @@
 #pragma once
-// A zlib stream that lies in pieces, unpacked as it is asked for, and the checksum of PNG. Beside decompress.cpp the
-// one place that knows zlib.
+// A zlib stream that lies in pieces, unpacked as it is asked for. Beside decompress.cpp the one place that knows zlib.
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
 
 namespace bkd {
-
-// CRC-32 (polynomial 0xEDB88320) of zlib and PNG; of "123456789": 0xCBF43926.
-std::uint32_t crc32(std::span<const std::byte> bytes);
 
 class ZlibReader {
 public:

@@ -11,8 +11,8 @@ namespace {
 
 constexpr int weight_bits = 22;
 
-// From `in` pixels to `out`, of which `count` from `begin` on are wanted: for each of these the first input it reads, and
-// the weights from there on.
+// From `in` pixels to `out`, of which `count` from `begin` on are wanted: for each of these the first input it reads,
+// and the weights from there on.
 struct Filter {
     Filter(std::int64_t in, std::int64_t out, std::int64_t begin, std::int64_t count)
         : taps(static_cast<std::size_t>(count)) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace bkd {
 namespace {
@@ -61,17 +62,19 @@ Picture picture_for_training(std::span<const std::byte> file, const std::string&
                              const std::function<double()>& uniform) {
     Picture square;
     if (t.random_crop) {
-        const PictureHeader header = read_picture_header(file, name);
-        const bool is_turned = t.apply_orientation && header.notes.orientation >= 5;
-        const std::int64_t height = is_turned ? header.width : header.height;
-        const std::int64_t width = is_turned ? header.height : header.width;
-        const Box crop = random_resized_crop(height, width, uniform, t.least_area);
-        DecodeOptions options{.apply_orientation = t.apply_orientation};
-        if (t.scales_decoding) {
-            options.least_height = least_extent(height, crop.height, t.side);
-            options.least_width = least_extent(width, crop.width, t.side);
-        }
-        const Picture decoded = decode_picture(file, name, options);
+        std::int64_t height = 0, width = 0;  // as it is shown
+        Box crop;
+        const Picture decoded = decode_picture(file, name, [&](const PictureHeader& header) {
+            height = header.height, width = header.width;
+            if (t.apply_orientation && header.notes.orientation >= 5) std::swap(height, width);
+            crop = random_resized_crop(height, width, uniform, t.least_area);
+            DecodeOptions options{.apply_orientation = t.apply_orientation};
+            if (t.scales_decoding) {
+                options.least_height = least_extent(height, crop.height, t.side);
+                options.least_width = least_extent(width, crop.width, t.side);
+            }
+            return options;
+        });
         square = resize(decoded, scaled(crop, height, width, decoded), t.side, t.side);
     } else {
         square = picture_for_evaluation(file, name, t);

@@ -1,6 +1,6 @@
 #pragma once
-// From a picture in a file to the square that a network sees: what torchvision's transforms do to Pillow's pictures, up to
-// the conversion to numbers.
+// From a picture in a file to the square that a network sees: what torchvision's transforms do to Pillow's pictures, up
+// to the conversion to numbers.
 //
 //   evaluation   Resize(resize), CenterCrop(side)
 //   training     RandomResizedCrop(side) or the evaluation's square; then mirrored with probability 1/2, ColorJitter,

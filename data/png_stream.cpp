@@ -1,6 +1,7 @@
 // Rows of a PNG on their way from its IDAT chunks to a decoder, in a frame of our own.
 #include "data/decompress_zlib.h"
 #include "data/picture_file.h"
+#include "engine/crc32.h"
 #include "kernels/error.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // The walk over a PNG file (ISO/IEC 15948): every chunk with its checksum, their order and what the header promises.
-#include "data/decompress_zlib.h"
 #include "data/picture_file.h"
+#include "engine/crc32.h"
 #include "kernels/error.h"
 
 #include <algorithm>

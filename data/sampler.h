@@ -2,9 +2,9 @@
 // Samplers: which samples an epoch of a feed shows, in which order, as a pure function of (key, epoch).
 //
 //   by image   a permutation of the set, or draws with replacement by a weight for each sample
-//   by class   first a class, drawn by a law or next in a random cycle; then one of its samples, drawn with replacement,
-//              or next in the class's own cycle, which is shuffled anew at each turn; `in_a_row` samples of a class at a
-//              time
+//   by class   first a class, drawn by a law or next in a random cycle; then one of its samples, drawn with
+//              replacement, or next in the class's own cycle, which is shuffled anew at each turn; `in_a_row` samples
+//              of a class at a time
 //   in order   as listed
 //
 // clang-format off

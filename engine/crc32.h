@@ -1,5 +1,5 @@
 #pragma once
-// CRC-32 (reflected polynomial 0xEDB88320), the checksum of ZIP archives. Sibling: crc32c.h (of our own files).
+// CRC-32 (reflected polynomial 0xEDB88320), the checksum of ZIP archives and of PNG. Sibling: crc32c.h (of our own files).
 #include <cstddef>
 #include <cstdint>
 #include <span>

@@ -40,8 +40,8 @@ struct ExpectedTensor {
 // All parameters and buffers of a network, in their order; it needs no memory for that.
 std::vector<ExpectedTensor> expected_tensors(const Parameters& parameters);
 
-// InputError as read_safetensors and read_pth; E0404 for facts of another kind, outside their range (class_counts: 0..2^40) or that
-// contradict themselves, E1006 for a newer schema.
+// InputError as read_safetensors and read_pth; E0404 for facts of another kind, outside their range (class_counts:
+// 0..2^40) or that contradict themselves, E1006 for a newer schema.
 ModelFile read_model_file(const std::filesystem::path& path, const SafeTensorsLimits& limits = {},
                           std::string_view asked_by = {}, const FileSystem& system = {}, const PthOptions& pth = {});
 

@@ -41,8 +41,8 @@ public:
 
 [[noreturn]] void fail_check(const char* function, const char* condition, const std::string& detail);
 
-// Text from strangers (names, paths, classes) made safe to print: C0, DEL, C1, marks of text direction and invalid UTF-8
-// as \xNN, cut at 200 characters with a count of what is left out.
+// Text from strangers (names, paths, classes) made safe to print: C0, DEL, C1, marks of text direction and invalid
+// UTF-8 as \xNN, cut at 200 characters with a count of what is left out.
 std::string printable(std::string_view text);
 
 // Length in bytes of the valid UTF-8 sequence at the start of a text that is not empty, 0 if there is none.

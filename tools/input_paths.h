@@ -1,7 +1,7 @@
 #pragma once
 // The paths that a verb works on, one after the other: words as they are, "@list.txt" for a file with one path a line,
-// "-" for the lines of standard input, each handed out as soon as it is there. Empty lines are left out, lines may end in CR LF. In a list
-// every line is a path, whatever it begins with.
+// "-" for the lines of standard input, each handed out as soon as it is there. Empty lines are left out, lines may end
+// in CR LF. In a list every line is a path, whatever it begins with.
 #include <deque>
 #include <optional>
 #include <string>

@@ -1,5 +1,6 @@
 #pragma once
-// What is said beside results, and what the terminal can show. No locale is set; the environment is only asked whether the codeset is UTF-8.
+// What is said beside results, and what the terminal can show. No locale is set; the environment is only asked whether
+// the codeset is UTF-8.
 #include <fmt/core.h>
 
 #include <cstdio>

@@ -24,49 +24,40 @@ Selected select(const RunSplit& split, std::span<const std::int32_t> classes) {
     return selected;
 }
 
-namespace {
-
-// Like sweep, of a set whose samples its source makes: ahead of time, by the split's workers.
-void sweep_source(const Context& ctx, const RunSplit& split, const Selected& selected, std::int64_t batch_size,
-                  const std::function<void(const SweepBatch&)>& visit) {
+void sweep(const Context& ctx, const RunSplit& split, const Selected& selected, std::int64_t batch_size,
+           const std::function<void(const SweepBatch&)>& visit) {
     const ImageSet& set = split.set();
+    const auto size = static_cast<std::size_t>(batch_size);
+    // The batch from sample `first` of the selection on, which lies in `from` at `index`.
+    const auto show = [&](std::size_t first, const Tensor& from, std::span<const std::int32_t> index) {
+        const auto n = static_cast<std::int64_t>(index.size());
+        const Tensor images = ctx.empty({n, set.height, set.width, set.channels}, ctx.storage());
+        const Tensor place = ctx.upload({n}, index);
+        ctx.image().load_images(
+            {.images = from, .index = place, .mean = split.mean(), .std = split.deviation(), .y = images});
+        visit({images, std::span(selected.indices).subspan(first, index.size()),
+               std::span(selected.labels).subspan(first, index.size())});
+    };
+    if (!set.source) {
+        const auto indices = std::span(selected.indices);
+        for (std::size_t first = 0; first < indices.size(); first += size)
+            show(first, split.images(), indices.subspan(first, std::min(size, indices.size() - first)));
+        return;
+    }
+    if (selected.indices.empty()) return;
     Loader loader(set, {.rule = InOrder{selected.indices}},
                   {.batch_size = batch_size,
                    .reader = reader_of(set, Showing::evaluation),
                    .threads = split.workers(),
                    .ahead = 2});
-    std::vector<std::int32_t> places(static_cast<std::size_t>(batch_size));
+    std::vector<std::int32_t> places(size);
     std::iota(places.begin(), places.end(), 0);
     for (std::int64_t b = 0; b < loader.batches_per_epoch(); ++b) {
         const HostBatch& batch = loader.next();
-        const std::int64_t n = batch.size();
-        const auto first = static_cast<std::size_t>(batch.position), count = static_cast<std::size_t>(n);
-        const Tensor images = ctx.empty({n, set.height, set.width, set.channels}, ctx.storage());
-        const Tensor samples = ctx.upload(images.shape(), std::span<const std::uint8_t>(batch.samples));
-        const Tensor index = ctx.upload({n}, std::span<const std::int32_t>(places).first(count));
-        ctx.image().load_images(
-            {.images = samples, .index = index, .mean = split.mean(), .std = split.deviation(), .y = images});
-        visit({images, std::span(selected.indices).subspan(first, count),
-               std::span(selected.labels).subspan(first, count)});
-    }
-}
-
-}
-
-void sweep(const Context& ctx, const RunSplit& split, const Selected& selected, std::int64_t batch_size,
-           const std::function<void(const SweepBatch&)>& visit) {
-    const ImageSet& set = split.set();
-    if (set.source && !selected.indices.empty()) return sweep_source(ctx, split, selected, batch_size, visit);
-    const auto size = static_cast<std::size_t>(batch_size);
-    for (std::size_t first = 0; first < selected.indices.size(); first += size) {
-        const std::size_t n = std::min(size, selected.indices.size() - first);
-        const auto indices = std::span(selected.indices).subspan(first, n);
-        const auto rows = static_cast<std::int64_t>(n);
-        const Tensor images = ctx.empty({rows, set.height, set.width, set.channels}, ctx.storage());
-        const Tensor index = ctx.upload({rows}, indices);
-        ctx.image().load_images(
-            {.images = split.images(), .index = index, .mean = split.mean(), .std = split.deviation(), .y = images});
-        visit({images, indices, std::span(selected.labels).subspan(first, n)});
+        const Tensor samples = ctx.upload({batch.size(), set.height, set.width, set.channels},
+                                          std::span<const std::uint8_t>(batch.samples));
+        show(static_cast<std::size_t>(batch.position), samples,
+             std::span<const std::int32_t>(places).first(static_cast<std::size_t>(batch.size())));
     }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The images of a run: the splits a stage may name, each resident on the device as bytes, or made batch by batch where the
-// set has a source, and what is the same for all.
+// The images of a run: the splits a stage may name, each resident on the device as bytes, or made batch by batch where
+// the set has a source, and what is the same for all.
 #include "data/image_set.h"
 #include "data/shot_groups.h"
 #include "engine/context.h"
@@ -12,8 +12,8 @@ namespace bkd {
 
 class RunSplit {
 public:
-    // `set` must outlive this. mean, deviation: [channels], of values in 0..1. `workers`: threads that make samples of a
-    // set with a source, at least 0.
+    // `set` must outlive this. mean, deviation: [channels], of values in 0..1. `workers`: threads that make an
+    // evaluation's samples where the set has a source, at least 0.
     RunSplit(const Context& ctx, const ImageSet& set, std::span<const float> mean, std::span<const float> deviation,
              std::int64_t workers = 1);
 

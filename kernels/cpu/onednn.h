@@ -1,10 +1,13 @@
 #pragma once
 // oneDNN behind our own names: the one place that includes it.
 //
-//   Primitive          one oneDNN primitive for fixed shapes, with its memory objects; run() binds pointers and
-//   executes WeightedPrimitive  a Primitive whose weights oneDNN keeps in blocks of its own, and the reorder from or to
-//   our layout PrimitiveCache     those made so far, one of a stream; looked up by op and extents onednn_call runs a
-//   piece of code with the stream's number of threads; what oneDNN refuses becomes a LogicError, but for memory: E0701
+// clang-format off
+//   Primitive          one oneDNN primitive for fixed shapes, with its memory objects; run() binds pointers, executes
+//   WeightedPrimitive  a Primitive whose weights oneDNN keeps in blocks of its own, and the reorder from or to ours
+//   PrimitiveCache     those made so far, one of a stream; looked up by op and extents
+//   onednn_call        runs a piece of code with the stream's number of threads; what oneDNN refuses becomes a
+//                      LogicError, but for memory: E0701
+// clang-format on
 //
 // Scratch comes from the stream's pool, so that a primitive once made takes no memory of the system but for a few small
 // blocks inside oneDNN's own execute call.

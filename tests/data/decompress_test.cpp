@@ -1,6 +1,7 @@
 #include "data/decompress.h"
 
 #include "data/decompress_zlib.h"
+#include "engine/crc32.h"
 #include "tests/data/fixtures.h"
 #include "tests/data/packing.h"
 #include "tests/data/picture_bytes.h"

@@ -1,6 +1,6 @@
 #pragma once
 // A PNG whose checksums a fuzzer's change has broken, set right: else no change would get past the first chunk.
-#include "data/decompress_zlib.h"
+#include "engine/crc32.h"
 #include "tests/fuzz/targets.h"
 
 #include <vector>

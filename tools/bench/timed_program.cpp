@@ -1,5 +1,6 @@
 #include "tools/bench/timed_program.h"
 
+#include "engine/file.h"
 #include "kernels/error.h"
 #include "tools/bench/times.h"
 
@@ -62,15 +63,6 @@ std::vector<char*> pointers_to(const std::vector<std::string>& words) {
     return pointers;
 }
 
-struct Descriptor {
-    explicit Descriptor(int opened) : number(opened) {}
-    ~Descriptor() {
-        if (number >= 0) ::close(number);
-    }
-    Descriptor(const Descriptor&) = delete;
-    const int number;
-};
-
 // True as long as the other end is open.
 bool read_some(int fd, std::string& to) {
     std::array<char, 65536> buffer;
@@ -95,9 +87,10 @@ TimedProgram run_timed(const std::vector<std::string>& command, const std::vecto
     if (process == 0) become(words.data(), variables.data(), out.ends[1], err.ends[1]);
     out.shut(1);
     err.shut(1);
-    // The process itself, beside its output, which what it has started may hold open; without it (Linux 5.3) the output.
-    const Descriptor end(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
-    std::array<pollfd, 3> watched{{{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}, {end.number, POLLIN, 0}}};
+    // The process itself, beside its output, which what it has started may hold open. -1 before Linux 5.3: the output.
+    const FileSystem system;
+    const Descriptor end(system, static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+    std::array<pollfd, 3> watched{{{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}, {end.get(), POLLIN, 0}}};
     while (watched[0].fd >= 0 || watched[1].fd >= 0) {
         const double left_ms = limits.seconds > 0 ? began + 1000 * limits.seconds - now_ms() : INT_MAX;
         if (left_ms <= 0) result.cut = fmt::format("{:g} s", limits.seconds);

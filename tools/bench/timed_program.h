@@ -22,7 +22,8 @@ struct TimedProgram {
 };
 
 // `command`: program, looked for in PATH, and its arguments; `environment`: NAME=VALUE before this process's own.
-// What it started and left behind is not waited for. InputError E0701 where no process can be started. A program that is not there ends with code 127.
+// What it started and left behind is not waited for. InputError E0701 where no process can be started. A program that
+// is not there ends with code 127.
 TimedProgram run_timed(const std::vector<std::string>& command, const std::vector<std::string>& environment = {},
                        const TimeLimits& limits = {});
 

@@ -138,10 +138,7 @@ int run_train(const std::vector<std::string>& arguments) {
     if (result.state == RunResult::State::stopped) end_by_stop_signal();
     const std::string line = result.folder.string() + "\n";
     if (!write_all({}, STDOUT_FILENO, std::as_bytes(std::span(line))))  // the run is whole all the same
-        std::fputs(
-            fmt::format("warning: standard output takes nothing; the run is {}\n", printable(result.folder.string()))
-                .c_str(),
-            stderr);
+        say("warning: standard output takes nothing; the run is {}\n", printable(result.folder.string()));
     return 0;
 }
 
