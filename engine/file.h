@@ -90,6 +90,8 @@ public:
 
     // Appends `line` and a newline. If that fails, no part of the line stays in the file.
     void write_line(std::string_view line);
+    // False where the file has been removed or replaced meanwhile, so that what is written is lost.
+    bool is_in_place() const;
     void sync();                                                   // on the disk when it returns
     std::int64_t dropped_bytes() const { return dropped_bytes_; }  // of the unfinished last line
 

@@ -280,6 +280,12 @@ void AppendFile::write_line(std::string_view line) {
     log_target(path_, text.size()).fail(error, "write", free_bytes);
 }
 
+bool AppendFile::is_in_place() const {
+    struct stat open, named;
+    return system_.fstat(file_.get(), &open) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+           open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
 void AppendFile::sync() {
     if (system_.fsync(file_.get()) != 0) log_target(path_, 0).fail(errno, "fsync", -1);
 }

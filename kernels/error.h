@@ -47,6 +47,7 @@ std::string printable(std::string_view text);
 
 // Length in bytes of the valid UTF-8 sequence at the start of a text that is not empty, 0 if there is none.
 std::size_t utf8_length(std::string_view text);
+bool is_utf8(std::string_view text);  // all of it
 
 }
 

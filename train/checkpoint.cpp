@@ -76,6 +76,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& path, const FileSystem& 
                           .at = path.string(),
                           .why = fmt::format("this program reads {}", schema)});
     Checkpoint checkpoint = from_state(Json::parse(text("bkd.state"), path.string() + ": bkd.state"));
+    checkpoint.file = path;
     for (const StoredTensor& tensor : file.tensors)
         checkpoint.tensors[tensor.name] = {tensor.shape, file.values<float>(tensor)};
     return checkpoint;

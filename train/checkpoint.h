@@ -31,7 +31,8 @@ struct Checkpoint {
     std::uint64_t seed = 0;
     std::string run{};  // id of the run
     std::string config_hash{};
-    Weights tensors{};  // by their names in the file
+    Weights tensors{};             // by their names in the file
+    std::filesystem::path file{};  // that it was read from; not stored
 };
 
 std::vector<std::byte> checkpoint_bytes(const Checkpoint& checkpoint);

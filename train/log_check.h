@@ -4,15 +4,7 @@
 #include "train/run_lock.h"
 #include "train/run_record.h"
 
-#include <set>
-
 namespace bkd {
-
-struct RunLog {
-    std::vector<Json> records{};      // without those that a resumed run has taken back
-    std::set<std::string> changed{};  // recipe's keys that a resumed run changed, whether or not it was taken back
-    bool ends_in_line = false;        // bytes after the last line's end
-};
 
 // Looks for: an incomplete last line, the records that open and close the log, its last step against that of run.json,
 // and for each stage its beginning, every epoch, every evaluation that eval.every asks for and every step that

@@ -25,17 +25,13 @@ bool is_under(const fs::path& file, const fs::path& folder) {
     return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
-fs::path find_base(const TomlDocument& document, const TomlLeaf& leaf, const fs::path& top_folder,
+// `file` holds the leaf: a document's own name is one for messages.
+fs::path find_base(const fs::path& file, const TomlLeaf& leaf, const fs::path& top_folder,
                    std::span<const fs::path> folders) {
     const std::string name = std::get<std::string>(checked_value(*find_key("base"), "base", leaf.value));
     std::vector<fs::path> roots = {top_folder};
     roots.insert(roots.end(), folders.begin(), folders.end());
-    if (name.empty())
-        throw InputError({.id = 304,
-                          .what = "base is empty",
-                          .why = "it is the recipe that this one starts from",
-                          .try_ = "a recipe's file, or no base"});
-    const fs::path beside = (fs::path(document.file).parent_path() / name).lexically_normal();
+    const fs::path beside = (file.parent_path() / name).lexically_normal();
     if (std::none_of(roots.begin(), roots.end(), [&](const fs::path& root) { return is_under(beside, root); }))
         throw InputError({.id = 440,
                           .what = fmt::format("base \"{}\" lies outside the recipe's folder", printable(name)),
@@ -115,12 +111,13 @@ TomlDocument read_recipe_file(const fs::path& file, std::string_view asked_by) {
 std::vector<TomlDocument> read_base_chain(const fs::path& file, std::span<const fs::path> folders) {
     std::vector<TomlDocument> chain;
     std::vector<fs::path> seen = {fs::weakly_canonical(file)};
-    chain.push_back(read_recipe_file(file, {}));
+    fs::path front = file;
+    chain.push_back(read_recipe_file(front, {}));
     while (const TomlLeaf* leaf = base_of(chain.front())) {
         const TomlDocument& document = chain.front();
         fs::path base;
         try {
-            base = find_base(document, *leaf, file.parent_path(), folders);
+            base = find_base(front, *leaf, file.parent_path(), folders);
             const fs::path canonical = fs::weakly_canonical(base);
             if (std::find(seen.begin(), seen.end(), canonical) != seen.end())
                 throw InputError({.id = 307,
@@ -135,6 +132,7 @@ std::vector<TomlDocument> read_base_chain(const fs::path& file, std::span<const 
         } catch (const InputError& error) { rethrow_at(document, *leaf, error); }
         TomlDocument read = read_recipe_file(base, document.at(leaf->value_place));
         chain.insert(chain.begin(), std::move(read));
+        front = base;
     }
     return chain;
 }

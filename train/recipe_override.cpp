@@ -15,15 +15,6 @@ namespace {
     throw InputError({.id = 205, .what = std::move(what), .at = provenance, .try_ = std::move(advice)});
 }
 
-bool is_utf8(std::string_view text) {
-    while (!text.empty()) {
-        const std::size_t length = utf8_length(text);
-        if (length == 0) return false;
-        text.remove_prefix(length);
-    }
-    return true;
-}
-
 bool is_list(const Key* key) {
     return key != nullptr && (key->type == KeyType::integers || key->type == KeyType::texts);
 }

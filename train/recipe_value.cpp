@@ -94,6 +94,7 @@ double checked_number(const Key& key, std::string_view path, const TomlValue& va
 }
 
 void check_path(std::string_view path, const std::string& text) {
+    if (text.empty()) fail(304, fmt::format("{} is empty", path), {}, fmt::format("a path, or no {}", path));
     if (text.starts_with('~') || text.find('$') != std::string::npos)
         fail(304, fmt::format("{} = {}: ~ and $ are not expanded", path, in_quotes(printable(text))),
              "a recipe means the same for everybody", "write the path out, or use BKD_DATA");
@@ -104,6 +105,10 @@ std::string checked_text(const Key& key, std::string_view path, const TomlValue&
     const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
     if (std::any_of(value.text.begin(), value.text.end(), is_control))
         fail(304, fmt::format("{} has a control character: \"{}\"", path, printable(value.text)));
+    if (!is_utf8(value.text))
+        fail(304, fmt::format("{} is not UTF-8: \"{}\"", path, printable(value.text)),
+             "it is written into the run's recipe.toml, which is UTF-8",
+             key.type == KeyType::path ? "a symbolic link with a name in UTF-8" : "");
     if (key.type == KeyType::path) check_path(path, value.text);
     if (key.type != KeyType::choice) return value.text;
 

@@ -103,7 +103,7 @@ void check_epochs(const Recipe& then, const Recipe& now, std::span<const Stage> 
 }
 
 void check_checkpoint(const Checkpoint& checkpoint, const std::string& run, std::uint64_t seed,
-                      std::span<const Stage> stages) {
+                      std::span<const Stage> stages, bool is_chosen) {
     const auto count = static_cast<std::int64_t>(stages.size());
     const bool has_index = checkpoint.stage_index >= 0 && checkpoint.stage_index < count;
     const std::string here = has_index ? stages[static_cast<std::size_t>(checkpoint.stage_index)].name : std::string();
@@ -118,10 +118,13 @@ void check_checkpoint(const Checkpoint& checkpoint, const std::string& run, std:
         differs = fmt::format("stage {} as number {}, in this run that is {}", printable(checkpoint.stage),
                               checkpoint.stage_index + 1, here);
     if (differs.empty()) return;
-    throw InputError({.id = 1005,
-                      .what = fmt::format("checkpoint {} is of {}", printable(checkpoint_name(checkpoint)), differs),
-                      .why = "training would go on from another run's weights",
-                      .try_ = "move it out of checkpoints/; the one before it then serves"});
+    throw InputError(
+        {.id = 1005,
+         .what = fmt::format("checkpoint {} is of {}", printable(checkpoint.file.filename().string()), differs),
+         .at = printable(checkpoint.file.string()),
+         .why = "training would go on from another run's weights",
+         .try_ = is_chosen ? "--from a checkpoint of this run, or without --from the newest"
+                           : "move it out of checkpoints/; the one before it then serves"});
 }
 
 }

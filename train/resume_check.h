@@ -23,8 +23,8 @@ void check_no_stage_selects_best(std::span<const Stage> stages, const Checkpoint
 // only if its learning rate does not depend on their number, and if it has not handed its result on yet.
 void check_epochs(const Recipe& then, const Recipe& now, std::span<const Stage> stages, const Checkpoint* from);
 
-// Whether the checkpoint is of this run (its id in run.json), this seed and these stages.
+// Whether the checkpoint is of this run (its id in run.json), this seed and these stages. `is_chosen`: by --from.
 void check_checkpoint(const Checkpoint& checkpoint, const std::string& run, std::uint64_t seed,
-                      std::span<const Stage> stages);
+                      std::span<const Stage> stages, bool is_chosen);
 
 }

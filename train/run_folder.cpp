@@ -1,8 +1,11 @@
 #include "train/run_folder.h"
 
+#include "train/metrics_table.h"
+
 #include <fmt/chrono.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace bkd {
@@ -10,8 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* metrics_header =
-    "stage,epoch,step,loss,top1,top5,balanced,many,medium,few,eval_loss,learning_rate";
+constexpr std::array inner_folders = {"checkpoints", "models", "eval"};
 
 [[noreturn]] void fail_to_make(const fs::path& path, const std::error_code& error) {
     throw InputError({.id = 601,
@@ -31,6 +33,10 @@ void make_folders(const fs::path& path) {
     std::error_code error;
     fs::create_directories(path, error);
     if (error) fail_to_make(path, error);
+}
+
+void make_inner_folders(const fs::path& run) {
+    for (const char* inner : inner_folders) make_folder(run / inner);
 }
 
 void remove_folder(const fs::path& path) {  // where it is empty
@@ -95,7 +101,8 @@ RunFolder RunFolder::create(const fs::path& parent, const std::string& name, boo
                           .at = "run.name",
                           .why = "a run lies in run.dir, nowhere else",
                           .try_ = "a word of up to 200 characters that can be seen, without /"});
-    const bool is_first = !fs::exists(parent);
+    std::error_code cannot_look;  // then it cannot be made, either
+    const bool is_first = !fs::exists(parent, cannot_look);
     make_folders(parent);
     fs::path path = parent / name;
     try {
@@ -112,7 +119,7 @@ RunFolder RunFolder::create(const fs::path& parent, const std::string& name, boo
         throw;
     }
     try {
-        for (const char* inner : {"checkpoints", "models", "eval"}) make_folder(path / inner);
+        make_inner_folders(path);
         RunFolder folder(path, system);
         write_file_atomically(path / "metrics.csv", std::string(metrics_header) + "\n", Overwrite::no, "table", system);
         fill(folder);
@@ -149,8 +156,9 @@ Json RunFolder::facts_in(const fs::path& path, const FileSystem& system, const c
 RunFolder RunFolder::open(const fs::path& path, const FileSystem& system) {
     facts_in(path, system);
     RunFolder folder(path, system);
+    make_inner_folders(path);
     remove_abandoned_temporaries(path);
-    for (const char* inner : {"checkpoints", "models", "eval"}) remove_abandoned_temporaries(path / inner);
+    for (const char* inner : inner_folders) remove_abandoned_temporaries(path / inner);
     return folder;
 }
 
@@ -181,28 +189,30 @@ void RunFolder::log(const char* type, const Json::Object& members) {
                       {"type", type}};
     line.insert(line.end(), members.begin(), members.end());
     lock_->keep();
+    if (!log_->is_in_place()) {
+        log_ = std::make_unique<AppendFile>(path_ / "log.jsonl", system_);
+        lost_.insert("log.jsonl");
+    }
     log_->write_line(Json(std::move(line)).dump());
 }
 
 void RunFolder::add_metrics_row(const std::string& row) {
     lock_->keep();
-    AppendFile(path_ / "metrics.csv", system_).write_line(row);
+    const fs::path path = path_ / "metrics.csv";
+    std::error_code unknown;
+    const bool is_there = fs::exists(path, unknown);
+    AppendFile table(path, system_);
+    if (!is_there) {
+        lost_.insert("metrics.csv");
+        table.write_line(metrics_header);
+    }
+    table.write_line(row);
 }
 
 void RunFolder::cut_metrics(std::int64_t global_step) {
-    const std::vector<std::byte> bytes = read_file(path_ / "metrics.csv", 64 << 20, {}, system_);
-    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     std::string kept = std::string(metrics_header) + "\n";
-    for (std::size_t at = text.find('\n'); at != std::string_view::npos && at + 1 < text.size();) {
-        const std::size_t end = text.find('\n', at + 1);
-        if (end == std::string_view::npos) break;  // the writer died in this line
-        const std::string_view line = text.substr(at + 1, end - at);
-        const std::size_t field = line.find(',', line.find(',') + 1);
-        std::int64_t step = 0;
-        std::from_chars(line.data() + field + 1, line.data() + line.size(), step);
-        if (field != std::string_view::npos && step <= global_step) kept += line;
-        at = end;
-    }
+    for (const MetricsRow& row : read_metrics_table(path_ / "metrics.csv", system_))
+        if (row.step <= global_step) kept += row.line + "\n";
     write_file_atomically(path_ / "metrics.csv", kept, Overwrite::yes, "table", system_);
 }
 
@@ -265,9 +275,11 @@ std::optional<Checkpoint> RunFolder::newest_checkpoint(const std::function<void(
         try {
             return read_checkpoint(path, system_);
         } catch (const InputError& error) {
-            if (error.exit_code() != 4) throw;
-            warn(
-                fmt::format("checkpoint {} is damaged and left out: {}", path.filename().string(), error.parts().what));
+            const int id = error.parts().id;
+            const bool is_no_file = id == 501 || id == 503;  // a link to nothing, a folder
+            if (error.exit_code() != 4 && !is_no_file) throw;
+            warn(fmt::format("checkpoint {} is damaged and left out: {}", printable(path.filename().string()),
+                             error.parts().what));
         }
     }
     return std::nullopt;

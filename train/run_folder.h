@@ -12,6 +12,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 
 namespace bkd {
 
@@ -47,6 +48,8 @@ public:
     void sync_log() { log_->sync(); }
     void set_segment(std::int64_t segment) { segment_ = segment; }
     std::int64_t dropped_bytes() const { return log_->dropped_bytes(); }
+    // Log and table, where they were removed or replaced while the run was at work: they have begun anew.
+    const std::set<std::string>& lost() const { return lost_; }
 
     void add_metrics_row(const std::string& row);
     // Moves checkpoints of steps after `global_step` to checkpoints/aside-<segment>; how many. E0601 where one stays.
@@ -68,6 +71,7 @@ private:
     FileSystem system_;
     std::unique_ptr<RunLock> lock_;  // before the log, whose opening cuts off an unfinished line
     std::unique_ptr<AppendFile> log_;
+    std::set<std::string> lost_;
     std::int64_t segment_ = 1;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };

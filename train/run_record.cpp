@@ -91,30 +91,6 @@ void check_record(const Json& record, const Json& facts, const std::string& wher
                "the version that wrote it");
 }
 
-// The complete lines of the log without what a resumed run has taken back: see the rule in run_folder.h.
-RunLog read_log(const fs::path& path, const Json& facts, const FileSystem& system) {
-    const std::string text = read_text(path, max_log_bytes, system);
-    RunLog log{.ends_in_line = !text.empty() && text.back() != '\n'};
-    std::vector<Json>& records = log.records;
-    std::int64_t number = 0;
-    for (std::size_t at = 0, end = text.find('\n'); end != std::string::npos; at = end + 1, end = text.find('\n', at)) {
-        const std::string where = fmt::format("{}:{}", path.string(), ++number);
-        Json record = Json::parse(std::string_view(text).substr(at, end - at), where);
-        check_record(record, facts, where);
-        if (record.at("type").text() == "resume") {
-            if (const Json* changed = record.find("changed"); changed != nullptr && changed->is_object())
-                for (const Json::Member& change : changed->members()) log.changed.insert(change.first);
-            const std::int64_t from = record.at("step").integer();
-            std::erase_if(records, [&](const Json& earlier) {
-                const Json* step = earlier.find("step");
-                return step != nullptr && step->integer() > from;
-            });
-        }
-        records.push_back(std::move(record));
-    }
-    return log;
-}
-
 void take_results(RunRecord& run) {
     const Json::Array& results = run.facts.at("results").elements();
     for (const Json& result : results) {
@@ -257,10 +233,33 @@ std::vector<RecipeLine> parse_recipe_lines(std::string_view text) {
     return lines;
 }
 
+RunLog read_run_log(const fs::path& path, const Json& facts, const FileSystem& system) {
+    const std::string text = read_text(path, max_log_bytes, system);
+    RunLog log{.ends_in_line = !text.empty() && text.back() != '\n'};
+    std::vector<Json>& records = log.records;
+    std::int64_t number = 0;
+    for (std::size_t at = 0, end = text.find('\n'); end != std::string::npos; at = end + 1, end = text.find('\n', at)) {
+        const std::string where = fmt::format("{}:{}", path.string(), ++number);
+        Json record = Json::parse(std::string_view(text).substr(at, end - at), where);
+        check_record(record, facts, where);
+        if (record.at("type").text() == "resume") {
+            if (const Json* changed = record.find("changed"); changed != nullptr && changed->is_object())
+                for (const Json::Member& change : changed->members()) log.changed.insert(change.first);
+            const std::int64_t from = record.at("step").integer();
+            std::erase_if(records, [&](const Json& earlier) {
+                const Json* step = earlier.find("step");
+                return step != nullptr && step->integer() > from;
+            });
+        }
+        records.push_back(std::move(record));
+    }
+    return log;
+}
+
 RunRecord read_run_record(const fs::path& folder, const FileSystem& system) {
     RunRecord run{.path = folder, .facts = RunFolder::facts_in(folder, system, "argument RUN")};
     run.recipe = parse_recipe_lines(read_text(folder / "recipe.toml", 1 << 20, system));
-    const RunLog log = read_log(folder / "log.jsonl", run.facts, system);
+    const RunLog log = read_run_log(folder / "log.jsonl", run.facts, system);
     for (const Json& record : log.records) {
         take(run, record);
         run.time = record.at("t").text();

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 
 namespace bkd {
 
@@ -30,6 +31,12 @@ struct StageRecord {
 struct RecipeLine {
     std::string key{}, value{}, origin{};
     bool is_used = true;  // false: a default that nothing read
+};
+
+struct RunLog {
+    std::vector<Json> records{};      // without those that a resumed run has taken back
+    std::set<std::string> changed{};  // recipe's keys that a resumed run changed, whether or not it was taken back
+    bool ends_in_line = false;        // bytes after the last line's end
 };
 
 // What a log lacks of what its own records and run.json say belongs there; both are empty where it is whole.
@@ -62,6 +69,10 @@ struct RunRecord {
 // InputError E1004 where the folder holds no run, E1006 for run.json of another schema, E05nn for a file that cannot be
 // read, E0403 and E0404 for records that are none.
 RunRecord read_run_record(const std::filesystem::path& folder, const FileSystem& system = {});
+
+// The complete lines of log.jsonl without what a resumed run has taken back: see the rule in run_folder.h. InputError
+// E0403 and E0404 for records that are none, or another run's than `facts` (run.json), E1006 for another schema.
+RunLog read_run_log(const std::filesystem::path& path, const Json& facts, const FileSystem& system = {});
 
 // "[optim]" and `lr = 0.1   # default` become {"optim.lr", "0.1", "default"}.
 std::vector<RecipeLine> parse_recipe_lines(std::string_view text);

@@ -3,6 +3,7 @@
 #include "engine/model_file.h"
 #include "train/evaluation_record.h"
 #include "train/fault_dump.h"
+#include "train/metrics_table.h"
 #include "train/model_network.h"
 #include "train/preprocess.h"
 
@@ -13,12 +14,6 @@
 #include <algorithm>
 
 namespace bkd {
-namespace {
-
-// "-" in words is an empty field in a table.
-std::string field(const std::optional<double>& value) { return value ? fmt::format("{}", *value) : std::string(); }
-
-}
 
 RunRecorder::RunRecorder(const RecordedRun& run, RunFolder& folder, const RunOptions& options, Narrator& narrator)
     : run_(run), folder_(folder), options_(options), narrator_(narrator) {}
@@ -130,18 +125,12 @@ void RunRecorder::epoch_ended(StageRun& run, const EpochReport& report) {
                           {"img_s", static_cast<double>(report.images) / std::max(report.seconds, 1e-9)},
                           {"skipped", report.skipped}});
     if (report.metrics) log_evaluation(run, report);
-    const Metrics m = report.metrics.value_or(Metrics{});
-    folder_.add_metrics_row(report.metrics ? fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}", stage, report.epoch,
-                                                         global_step(), report.loss, m.top1, field(m.top5), m.balanced,
-                                                         field(m.shot(Shot::many)), field(m.shot(Shot::medium)),
-                                                         field(m.shot(Shot::few)), m.loss, report.learning_rate)
-                                           : fmt::format("{},{},{},{},,,,,,,,{}", stage, report.epoch, global_step(),
-                                                         report.loss, report.learning_rate));
+    folder_.add_metrics_row(metrics_row(stage, global_step(), report));
     narrator_.line(epoch_line(report, seconds_left(run)));
     // The best model is on the disk before a checkpoint says which epoch it is of.
     if (report.is_best) {
         write_model(run, *run.best_result(), "best", report.epoch);
-        write_evaluation(run, "best", report.epoch, m);
+        write_evaluation(run, "best", report.epoch, *report.metrics);
     }
     const bool ends_stretch = run_.cadence.epochs > 0 && report.epoch % run_.cadence.epochs == 0;
     if (ends_stretch || run.is_done())
@@ -280,6 +269,7 @@ void RunRecorder::begin_process(const Json& earlier, std::int64_t segment) {
                                       {"host", host_name()},
                                       {"pid", static_cast<std::int64_t>(getpid())},
                                       {"start", time_text(std::chrono::system_clock::now())},
+                                      {"config_hash", run_.config_hash},
                                       {"from_step", global_step()}});
 }
 

@@ -38,6 +38,7 @@ public:
     // Results of the stages before the one that goes on.
     void keep_results(const Json& earlier, std::int64_t stages);
     const std::vector<StageSummary>& summaries() const { return summaries_; }
+    const Json::Array& results() const { return results_; }  // run.json's
     std::int64_t global_step() const { return base_step_ + stage_step_; }
     Json run_facts{};  // run.json's, what does not change
     // run.json's list of the processes that worked on the run, this one last: its host, number, start and first step.

@@ -5,6 +5,7 @@
 #include "train/memory_plan.h"
 #include "train/recipe_check.h"
 #include "train/resume_check.h"
+#include "train/resume_files.h"
 #include "train/run_recorder.h"
 #include "train/run_settings.h"
 #include "train/stage_recipe.h"
@@ -28,6 +29,7 @@ class OpenRun {
 public:
     OpenRun(const Recipe& recipe, const RunOptions& options)
         : recipe_(recipe),
+          options_(options),
           data_(open_run_data(recipe)),
           method_(make_method(recipe.text("method.name"), {recipe, data_.counts()})),
           stages_(complete_stages(*method_, recipe)),
@@ -55,6 +57,7 @@ public:
     RecordedRun recorded() const {
         return {recipe_, data_, stages_, recipe_.text("method.name"), recipe_.hash(), settings_.cadence};
     }
+    const Recipe& recipe() const { return recipe_; }
     const RunData& data() const { return data_; }
     const std::vector<Stage>& stages() const { return stages_; }
     const Runtime& runtime() const { return runtime_; }
@@ -63,18 +66,25 @@ public:
                 [this](const std::string& path) -> const StageResult& { return files_.at(path); }};
     }
 
-    bool train(RunRecorder& recorder, const RunFolder& folder, const Checkpoint* from) {
+    // `facts`: run.json, of a run that goes on.
+    bool train(RunRecorder& recorder, const RunFolder& folder, const Checkpoint* from, const Json& facts) {
         Trainer trainer(training_, stages_, *method_, recorder, [&](const Stage& stage) {
             return make_method(stage.method, {recipe_, data_.counts(), stage.name});
         });
         trainer.read_file = [&](const std::string& path) { return files_.at(path); };
-        trainer.read_best = [&](const Stage& stage) { return best_of(stage, folder); };
+        const auto read_model = [&](const std::string& stage, const char* which) {
+            StageResult result =
+                stage_result_of(read_run_model(folder.path(), stage, which, facts, options_.system), nullptr);
+            result.name = stage;
+            return result;
+        };
+        trainer.read_best = [&](const Stage& stage) -> std::optional<StageResult> {
+            if (stage.select.kind != Selection::Kind::best || !from->best) return std::nullopt;
+            return read_model(stage.name, "best");
+        };
         for (std::int64_t i = 0; from != nullptr && i < from->stage_index; ++i) {
             const Stage& stage = stages_[static_cast<std::size_t>(i)];
-            const char* which = stage.select.kind == Selection::Kind::best ? "best" : "last";
-            StageResult result = read_stage_result(folder.model_path(stage.name, which), nullptr, {});
-            result.name = stage.name;
-            trainer.give(std::move(result));
+            trainer.give(read_model(stage.name, stage.select.kind == Selection::Kind::best ? "best" : "last"));
         }
         try {
             return trainer.run(from);
@@ -122,15 +132,8 @@ private:
             if (is_model_file(companion.from)) check_same_classes(companion, read(companion.from), data_.train);
     }
 
-    std::optional<StageResult> best_of(const Stage& stage, const RunFolder& folder) const {
-        const std::filesystem::path path = folder.model_path(stage.name, "best");
-        if (!std::filesystem::exists(path)) return std::nullopt;
-        StageResult result = read_stage_result(path, nullptr, {});
-        result.name = stage.name;
-        return result;
-    }
-
     const Recipe& recipe_;
+    const RunOptions& options_;
     RunData data_;
     std::unique_ptr<Method> method_;
     std::vector<Stage> stages_;
@@ -150,14 +153,36 @@ void write_failure(RunRecorder& recorder, RunFolder& folder, const std::string& 
     } catch (...) {}
 }
 
+// Files that were removed while the run was at work. Of the recipe, without which it cannot go on, this process knows
+// the text.
+void tell_lost_files(const OpenRun& run, RunRecorder& recorder, RunFolder& folder) {
+    for (const std::string& name : folder.lost())
+        recorder.warn(fmt::format("{} was removed or replaced while the run was at work: it begins there", name));
+    for (const std::string& name : missing_files(folder.path(), recorder.results())) {
+        const bool is_recipe = name == "recipe.toml";
+        if (is_recipe) folder.write_recipe(run.recipe().print());
+        recorder.warn(fmt::format("{} was removed while the run was at work{}", name,
+                                  is_recipe ? ": written again" : ": its content is lost"));
+    }
+}
+
 constexpr int cannot_write = 6;  // the exit code
+
+// What to do once it can be written again.
+std::string way_on(const RunFolder& folder) {
+    const std::string path = printable(folder.path().string());
+    std::error_code unknown;
+    if (std::filesystem::exists(folder.path(), unknown)) return fmt::format("bkd train --resume {}", path);
+    return fmt::format("{} is gone; where it was moved to: bkd train --resume THERE", path);
+}
 
 // From `start`, which says that the run begins, to its end, whatever that is.
 RunResult finish(OpenRun& run, RunRecorder& recorder, RunFolder& folder, const Checkpoint* from,
                  const std::function<void()>& start) {
     try {
         start();
-        const bool is_done = run.train(recorder, folder, from);
+        const bool is_done = run.train(recorder, folder, from, recorder.run_facts);
+        tell_lost_files(run, recorder, folder);
         const char* state = is_done ? "done" : "stopped";
         // run.json last: once it says "done" the run is taken up no more.
         folder.log("end", {{"state", state}, {"step", recorder.global_step()}});
@@ -168,7 +193,7 @@ RunResult finish(OpenRun& run, RunRecorder& recorder, RunFolder& folder, const C
         write_failure(recorder, folder, error.id(), error.parts().what);
         InputError::Parts parts = error.parts();
         if (error.exit_code() != cannot_write) throw;
-        const std::string resume = fmt::format("bkd train --resume {}", printable(folder.path().string()));
+        const std::string resume = way_on(folder);
         parts.try_ = parts.try_.empty() ? resume : fmt::format("{}, then {}", parts.try_, resume);
         throw InputError(std::move(parts));
     } catch (const std::bad_alloc&) {
@@ -301,9 +326,12 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
     const Recipe recipe = load_recipe(recipe_path, overrides, options.recipes);
     check_changes(then, recipe, options.allowed_changes);
     if (facts.at("state").text() == "done" && recipe.hash() == facts.at("config_hash").text() && options.from.empty()) {
+        for (const std::string& name : missing_files(path, facts.at("results").elements()))
+            narrator.warning(fmt::format("{} is gone", name));
         narrator.line(fmt::format("{} is finished: nothing to do", path.string()));
         return {path, RunResult::State::nothing_to_do, {}};
     }
+    const RunFiles files = check_run_files(path, facts, options.system);
     RunFolder folder = RunFolder::open(path, options.system);
     if (RunFolder::facts_in(path, options.system) != facts)
         throw InputError({.id = 1002,
@@ -322,6 +350,7 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
     folder.set_segment(segment);
     if (!folder.lock_taken_from().empty())
         recorder.warn(fmt::format("the run's lock is taken over from {}, which has ended", folder.lock_taken_from()));
+    for (const std::string& warning : files.warnings) recorder.warn(warning);
     bool has_damaged = false;
     const std::optional<Checkpoint> found = options.from.empty()
                                                 ? folder.newest_checkpoint([&](const std::string& text) {
@@ -334,10 +363,11 @@ RunResult resume_run(const std::filesystem::path& path, const std::vector<std::s
                           .what = fmt::format("every checkpoint of run {} is damaged", printable(path.string())),
                           .at = printable((path / "checkpoints").string()),
                           .why = "to go on from the start would replace what the run has trained",
-                          .try_ = "a new run; or remove the damaged files to start this one over"});
+                          .try_ = "a new run"});
+    if (!found) check_had_no_checkpoint(files.log, path);
     const Checkpoint* from = found ? &*found : nullptr;
     const auto seed = static_cast<std::uint64_t>(recipe.integer("run.seed"));
-    if (from != nullptr) check_checkpoint(*from, facts.at("id").text(), seed, run.stages());
+    if (from != nullptr) check_checkpoint(*from, facts.at("id").text(), seed, run.stages(), !options.from.empty());
     check_epochs(then, recipe, run.stages(), from);
     if (!options.allowed_changes.empty()) {
         check_no_stage_selects_best(run.stages(), from);

@@ -349,8 +349,7 @@ TEST_CASE("T36: a chain of bases exists, ends, has at most 8, and stays in its f
   at:  exp.toml:1:8
        base = ""
               ^~
-  why: it is the recipe that this one starts from
-  try: a recipe's file, or no base
+  try: a path, or no base
 )"},
         {"T36 without .toml", "base = \"base0\"\n", R"(error[E0304]: base "base0" is no file
   at:  exp.toml:1:8

@@ -119,6 +119,30 @@ TEST_CASE("a chain of bases has at most 8, no cycle, and stays in its folder") {
     CHECK(folder.refused_file(in("base = \"~/x.toml\"\n")).id() == "E0304");
 }
 
+TEST_CASE("a base is found beside its recipe, whatever the folders are called and however long their names") {
+    const RecipeFolder folder;
+    const std::string deep = std::string(120, 'a') + "/" + std::string(120, 'b');
+    for (const std::string& inner : {deep, std::string("tab\tand\nline"), std::string("latin\xe9")}) {
+        CAPTURE(inner);
+        folder.write(inner + "/base0.toml", required_keys + "[optim]\nlr = 0.3\n");
+        folder.write(inner + "/base1.toml", "base = \"base0.toml\"\n");
+        const std::string file = folder.write(inner + "/exp.toml", "base = \"base1.toml\"\n").string();
+        CHECK(load_recipe(file, {}).number("optim.lr") == 0.3);
+    }
+}
+
+TEST_CASE("no text that is not UTF-8 gets into a recipe, from wherever it comes") {
+    const RecipeFolder folder;
+    for (const RecipeOptions& options : {RecipeOptions{.environment = {{"data.root", "/data/\xff", "BKD_DATA"}}},
+                                         RecipeOptions{.options = {{"run.dir", "runs\xe9", "option --run-dir"}}}}) {
+        const InputError error = folder.refused(required_keys, {}, options);
+        CHECK(error.id() == "E0304");
+        CHECK(error.message().find("is not UTF-8") != std::string::npos);
+    }
+    CHECK(folder.refused(required_keys, {}, {.options = {{"run.dir", "", "option --run-dir"}}}).id() == "E0304");
+    CHECK(folder.refused(required_keys + "run.dir = \"\"\n").id() == "E0304");
+}
+
 TEST_CASE("a base is found among the installed recipes, too") {
     const RecipeFolder folder;
     folder.write("installed/good.toml", required_keys);
