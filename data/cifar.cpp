@@ -139,23 +139,23 @@ ImageSet open_cifar10_test(std::string_view name, const std::filesystem::path& r
     return set;
 }
 
-ImageSet describe_cifar10() { return empty_cifar("cifar10", Split::train, cifar10_format()); }
-ImageSet describe_cifar100() { return empty_cifar("cifar100", Split::train, cifar100_format()); }
+ImageSet describe_cifar10(const DatasetOptions&) { return empty_cifar("cifar10", Split::train, cifar10_format()); }
+ImageSet describe_cifar100(const DatasetOptions&) { return empty_cifar("cifar100", Split::train, cifar100_format()); }
 
-ImageSet open_cifar10(const std::filesystem::path& root, Split split) {
-    if (split == Split::test) return open_cifar10_test("cifar10", root);
+ImageSet open_cifar10(const DatasetOptions& options, Split split) {
+    if (split == Split::test) return open_cifar10_test("cifar10", options.root);
     ImageSet set = empty_cifar("cifar10", split, cifar10_format());
     const std::vector<std::string_view> files[] = {
         {"data_batch_1.bin"}, {"data_batch_2.bin"}, {"data_batch_3.bin"}, {"data_batch_4.bin"}, {"data_batch_5.bin"}};
-    read_files(root, "cifar-10-batches-bin", files, 10000, cifar10_format(), set);
+    read_files(options.root, "cifar-10-batches-bin", files, 10000, cifar10_format(), set);
     return set;
 }
 
-ImageSet open_cifar100(const std::filesystem::path& root, Split split) {
+ImageSet open_cifar100(const DatasetOptions& options, Split split) {
     ImageSet set = empty_cifar("cifar100", split, cifar100_format());
     const bool is_train = split == Split::train;
     const std::vector<std::string_view> files[] = {{is_train ? "train.bin" : "test.bin"}};
-    read_files(root, "cifar-100-binary", files, is_train ? 50000 : 10000, cifar100_format(), set);
+    read_files(options.root, "cifar-100-binary", files, is_train ? 50000 : 10000, cifar100_format(), set);
     return set;
 }
 

@@ -6,9 +6,9 @@
 
 namespace bkd {
 
-#define BKD_DATASET(name, title) \
-    ImageSet describe_##name();  \
-    ImageSet open_##name(const std::filesystem::path& root, Split split);
+#define BKD_DATASET(name, title)                             \
+    ImageSet describe_##name(const DatasetOptions& options); \
+    ImageSet open_##name(const DatasetOptions& options, Split split);
 #include "data/list.inc"
 #undef BKD_DATASET
 
@@ -37,10 +37,16 @@ const DatasetEntry& dataset_named(std::string_view name) {
 
 }
 
-ImageSet describe_dataset(std::string_view name) { return dataset_named(name).describe(); }
+ImageSet describe_dataset(std::string_view name, const DatasetOptions& options) {
+    return dataset_named(name).describe(options);
+}
+
+ImageSet open_dataset(std::string_view name, const DatasetOptions& options, Split split) {
+    return dataset_named(name).open(options, split);
+}
 
 ImageSet open_dataset(std::string_view name, const std::filesystem::path& root, Split split) {
-    return dataset_named(name).open(root, split);
+    return open_dataset(name, DatasetOptions{.root = root}, split);
 }
 
 Split parse_split(std::string_view text) {

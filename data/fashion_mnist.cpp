@@ -5,7 +5,7 @@
 
 namespace bkd {
 
-ImageSet describe_fashion_mnist() {
+ImageSet describe_fashion_mnist(const DatasetOptions&) {
     ImageSet set;
     set.name = "fashion_mnist";
     set.class_names = {"T-shirt/top", "trouser", "pullover", "dress", "coat",
@@ -16,10 +16,10 @@ ImageSet describe_fashion_mnist() {
     return set;
 }
 
-ImageSet open_fashion_mnist(const std::filesystem::path& root, Split split) {
-    ImageSet set = describe_fashion_mnist();
+ImageSet open_fashion_mnist(const DatasetOptions& options, Split split) {
+    ImageSet set = describe_fashion_mnist({});
     set.split = split;
-    read_idx_folder(root, "fashion-mnist",
+    read_idx_folder(options.root, "fashion-mnist",
                     "apt-get install dataset-fashion-mnist, or data.root = the folder of the four IDX files", set);
     return set;
 }

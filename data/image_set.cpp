@@ -45,8 +45,9 @@ std::vector<std::int64_t> class_counts(std::span<const std::int32_t> labels, std
 
 ImageSet take(const ImageSet& set, std::span<const std::int32_t> indices) {
     ImageSet part;
-    static_cast<Dataset&>(part) = {set.name, set.split, {}, set.class_names, set.files};
+    static_cast<Dataset&>(part) = {set.name, set.split, {}, set.class_names, set.files, set.skipped};
     part.height = set.height, part.width = set.width, part.channels = set.channels;
+    part.short_side = set.short_side, part.applies_orientation = set.applies_orientation;
     part.mean = set.mean, part.deviation = set.deviation;
     part.labels.reserve(indices.size());
     for (const std::int32_t index : indices) part.labels.push_back(set.labels.at(static_cast<std::size_t>(index)));

@@ -33,6 +33,7 @@ struct Dataset {
     std::vector<std::int32_t> labels{};  // [n], each in 0..classes()-1
     std::vector<std::string> class_names{};
     std::vector<FileFact> files{};
+    std::vector<std::string> skipped{};  // samples that are left out, "path: why"
 
     std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
     std::int64_t classes() const { return static_cast<std::int64_t>(class_names.size()); }
@@ -54,6 +55,8 @@ struct ImageSet : Dataset {
     std::int64_t height = 0, width = 0, channels = 0;
     std::vector<std::uint8_t> images{};            // [n, height, width, channels], row-major; empty: `source`
     std::shared_ptr<const SampleSource> source{};  // none: `images`
+    std::int64_t short_side = 0;  // of pictures in files: what it is brought to before the square is cut out; else 0
+    bool applies_orientation = false;  // of EXIF, likewise
     // What the literature subtracts and divides by, per channel, of values in 0..1.
     std::vector<float> mean{}, deviation{};
 

@@ -4,7 +4,7 @@
 
 namespace bkd {
 
-ImageSet describe_mnist() {
+ImageSet describe_mnist(const DatasetOptions&) {
     ImageSet set;
     set.name = "mnist";
     set.class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
@@ -14,10 +14,10 @@ ImageSet describe_mnist() {
     return set;
 }
 
-ImageSet open_mnist(const std::filesystem::path& root, Split split) {
-    ImageSet set = describe_mnist();
+ImageSet open_mnist(const DatasetOptions& options, Split split) {
+    ImageSet set = describe_mnist({});
     set.split = split;
-    read_idx_folder(root, "mnist", "data.root = the folder of the four IDX files, plain or .gz", set);
+    read_idx_folder(options.root, "mnist", "data.root = the folder of the four IDX files, plain or .gz", set);
     return set;
 }
 

@@ -59,15 +59,17 @@ std::vector<std::byte> unpack_cifar10_lt100(std::vector<std::byte> packed) {
     return records;
 }
 
-ImageSet describe_cifar10_lt100() { return empty_cifar("cifar10_lt100", Split::train, cifar10_format()); }
+ImageSet describe_cifar10_lt100(const DatasetOptions&) {
+    return empty_cifar("cifar10_lt100", Split::train, cifar10_format());
+}
 
-ImageSet open_cifar10_lt100(const std::filesystem::path& root, Split split) {
-    if (split == Split::test) return open_cifar10_test("cifar10_lt100", root);
+ImageSet open_cifar10_lt100(const DatasetOptions& options, Split split) {
+    if (split == Split::test) return open_cifar10_test("cifar10_lt100", options.root);
     const CifarFormat format = cifar10_format();
     ImageSet set = empty_cifar("cifar10_lt100", split, format);
     const std::string_view names[] = {"cifar10-lt100-train.res"};
-    const std::filesystem::path path =
-        locate_file(root, "cifar10-lt100", names, "data.root = the folder that holds cifar10-lt100-train.res.xz");
+    const std::filesystem::path path = locate_file(options.root, "cifar10-lt100", names,
+                                                   "data.root = the folder that holds cifar10-lt100-train.res.xz");
     const std::string shown = printable(path.string());
     Unpacker file = open_data_file(path);
     std::vector<std::byte> packed = read_exactly(file, shown, packed_cifar10_lt100_bytes);

@@ -68,8 +68,7 @@ bool is_text(std::string_view text) {
 bool is_html(std::string_view text) {
     if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
     text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
-    std::string start(text.substr(0, 14));
-    std::ranges::transform(start, start.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string start = lower_case(text.substr(0, 14));
     return start.starts_with("<!doctype html") || start.starts_with("<html") || start.starts_with("<head");
 }
 

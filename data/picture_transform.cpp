@@ -37,6 +37,8 @@ std::int64_t least_extent(std::int64_t whole, std::int64_t crop, std::int64_t si
 
 }
 
+std::int64_t usual_short_side(std::int64_t side) { return (16 * side + 7) / 14; }
+
 void check_transform(const PictureTransform& t) {
     const auto refuse = [](std::string what, std::string why) {
         throw InputError({.id = 304, .what = std::move(what), .at = "data", .why = std::move(why)});

@@ -23,6 +23,9 @@ struct PictureTransform {
     bool apply_orientation = false;  // of EXIF
 };
 
+// 8/7 of the side, rounded: 256 for 224.
+std::int64_t usual_short_side(std::int64_t side);
+
 // InputError E0304 for a side below 1, a short side smaller than the square, shares outside (0, 1], strengths outside
 // [0, 1], an angle outside [0, 180].
 void check_transform(const PictureTransform& transform);

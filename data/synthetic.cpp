@@ -21,7 +21,7 @@ std::uint8_t pixel(std::int64_t c, std::int64_t i, std::int64_t j, std::int64_t 
 
 }
 
-ImageSet describe_synthetic() {
+ImageSet describe_synthetic(const DatasetOptions&) {
     ImageSet set;
     set.name = "synthetic";
     for (std::int64_t c = 0; c < classes; ++c) set.class_names.push_back("wave" + std::to_string(c));
@@ -31,8 +31,8 @@ ImageSet describe_synthetic() {
     return set;
 }
 
-ImageSet open_synthetic(const std::filesystem::path&, Split split) {
-    ImageSet set = describe_synthetic();
+ImageSet open_synthetic(const DatasetOptions&, Split split) {
+    ImageSet set = describe_synthetic({});
     set.split = split;
     const std::int64_t per_class = split == Split::train ? 40 : 10;
     const PhiloxKey key = philox_key(0, split == Split::train ? "synthetic/train" : "synthetic/test");

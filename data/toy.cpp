@@ -1,5 +1,5 @@
 // toy: ten classes of 500 + 100 made grey images of 16 x 16, for the tutorial (docs/tutorial.md). An image is a wave
-// under noise; its class is its direction, one of ten around the half circle, but for a jitter that lets neighbours
+// under noise; its class is its direction, one of ten around the half circle, but for a spread that lets neighbours
 // overlap. Classes that lie far apart in a long tail are neighbours in direction (0 beside 9, 9 beside 1, 1 beside 8
 // ...): a rare class looks most like frequent ones, so that how often a class occurs decides what a doubtful image is
 // taken for.
@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t classes = 10, extent = 16;
 // The place of each class around the half circle, 18 degrees apart.
 constexpr double places[classes] = {0, 2, 4, 6, 8, 9, 7, 5, 3, 1};
-constexpr double jitter = 0.4;  // standard deviation, in places: two evenly frequent neighbours share one image in ten
+constexpr double spread = 0.4;  // standard deviation, in places: two evenly frequent neighbours share one image in ten
 
 std::uint8_t pixel(double direction, double phase, std::int64_t i, std::int64_t j, double noise) {
     const double along = static_cast<double>(i) * std::cos(direction) + static_cast<double>(j) * std::sin(direction);
@@ -25,7 +25,7 @@ std::uint8_t pixel(double direction, double phase, std::int64_t i, std::int64_t 
 
 }
 
-ImageSet describe_toy() {
+ImageSet describe_toy(const DatasetOptions&) {
     ImageSet set;
     set.name = "toy";
     for (std::int64_t c = 0; c < classes; ++c) set.class_names.push_back("wave" + std::to_string(c));
@@ -35,8 +35,8 @@ ImageSet describe_toy() {
     return set;
 }
 
-ImageSet open_toy(const std::filesystem::path&, Split split) {
-    ImageSet set = describe_toy();
+ImageSet open_toy(const DatasetOptions&, Split split) {
+    ImageSet set = describe_toy({});
     set.split = split;
     const std::int64_t per_class = split == Split::train ? 500 : 100;
     const PhiloxKey key = philox_key(0, split == Split::train ? "toy/train" : "toy/test");
@@ -47,7 +47,7 @@ ImageSet open_toy(const std::filesystem::path&, Split split) {
         set.labels.push_back(static_cast<std::int32_t>(c));
         const PhiloxCounter words = philox_draw(key, 0, image);
         const double phase = 2 * std::numbers::pi * words[2] * 0x1p-32,
-                     place = places[c] + jitter * normals_from(words[0], words[1]).first;
+                     place = places[c] + spread * normals_from(words[0], words[1]).first;
         const double direction = place * std::numbers::pi / classes;
         for (std::int64_t i = 0; i < extent; ++i)
             for (std::int64_t j = 0; j < extent; ++j) {

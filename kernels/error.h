@@ -45,6 +45,9 @@ public:
 // UTF-8 as \xNN, cut at 200 characters with a count of what is left out.
 std::string printable(std::string_view text);
 
+// `text` with A-Z as a-z, whatever the locale.
+std::string lower_case(std::string_view text);
+
 // Length in bytes of the valid UTF-8 sequence at the start of a text that is not empty, 0 if there is none.
 std::size_t utf8_length(std::string_view text);
 bool is_utf8(std::string_view text);  // all of it

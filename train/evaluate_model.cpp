@@ -50,7 +50,10 @@ NetworkOptions network_over(const ModelFile& file, const EvaluateModelOptions& o
 ModelEvaluation evaluate_model(const EvaluateModelOptions& options) {
     const ModelFile file = read_model_file(options.model);
     const ModelFacts facts = file.facts.value_or(ModelFacts{});
-    const ImageSet set = open_dataset(data_of(options, facts), options.data_root, parse_split(options.split));
+    const DatasetOptions data{.root = options.data_root,
+                              .pictures = picture_transform_of(facts.preprocess, options.model.string()),
+                              .allows_empty = true};
+    const ImageSet set = open_dataset(data_of(options, facts), data, parse_split(options.split));
     check_classes(options, facts, set);
     ModelEvaluation result{.data = set.name, .class_names = set.class_names, .class_counts = facts.class_counts};
 

@@ -31,6 +31,9 @@ std::string epoch_line(const EpochReport& r, double seconds_left) {
     if (r.metrics) text += fmt::format("  top1 {:.2f}  {}", r.metrics->top1, shots_text(*r.metrics));
     text += fmt::format("  lr {:.6g}  {:.1f} s  {:.0f} img/s", r.learning_rate, r.seconds,
                         static_cast<double>(r.images) / std::max(r.seconds, 1e-9));
+    // A share that a user could do something about.
+    if (const double share = 100 * r.waited_seconds / std::max(r.seconds, 1e-9); share >= 1)
+        text += fmt::format("  {:.0f} % waiting for data", share);
     if (r.skipped > 0) text += fmt::format("  skipped {}", r.skipped);
     return r.epoch < r.epochs ? text + "  eta " + duration_text(seconds_left) : text;
 }

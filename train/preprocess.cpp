@@ -29,13 +29,49 @@ std::vector<float> numbers_under(const Json& preprocess, const char* key, double
 
 }
 
+namespace {
+
+Json resize_rule(const ImageSet& set) {
+    if (set.short_side == 0) return "none";
+    return Json::Object{{"orientation", set.applies_orientation ? "applied" : "ignored"},
+                        {"short_side", set.short_side}};
+}
+
+}
+
 Json preprocess_facts(const ImageSet& set, const Normalisation& normalisation) {
     return Json::Object{{"height", set.height},
                         {"width", set.width},
                         {"channels", set.channels},
                         {"mean", Json::array(normalisation.mean)},
                         {"std", Json::array(normalisation.deviation)},
-                        {"resize", "none"}};
+                        {"resize", resize_rule(set)}};
+}
+
+PictureTransform picture_transform_of(const Json& preprocess, const std::string& at) {
+    PictureTransform transform;
+    if (!preprocess.is_object()) return transform;
+    const auto side = [&](const Json* value, std::int64_t standard) {
+        if (value == nullptr || *value == Json(0)) return standard;
+        constexpr std::int64_t most = 4096;
+        if (value->is_integer() && value->integer() >= 1 && value->integer() <= most) return value->integer();
+        throw InputError({.id = 404,
+                          .what = fmt::format("bkd.preprocess: a side of {} pixels", printable(value->dump())),
+                          .at = printable(at),
+                          .why = fmt::format("it is a number in 1..{}", most)});
+    };
+    transform.side = side(preprocess.find("height"), transform.side);
+    const Json* rule = preprocess.find("resize");
+    const bool has_rule = rule != nullptr && rule->is_object();
+    transform.resize = side(has_rule ? rule->find("short_side") : nullptr, usual_short_side(transform.side));
+    transform.apply_orientation =
+        has_rule && rule->find("orientation") != nullptr && rule->at("orientation") == "applied";
+    if (transform.resize < transform.side)
+        throw InputError({.id = 404,
+                          .what = fmt::format("bkd.preprocess: squares of {} out of a short side of {}", transform.side,
+                                              transform.resize),
+                          .at = printable(at)});
+    return transform;
 }
 
 Normalisation normalisation_of(const Json& preprocess, const ImageSet& set, const std::string& at) {
@@ -50,11 +86,13 @@ Normalisation normalisation_of(const Json& preprocess, const ImageSet& set, cons
                                               printable(wanted->dump()), set.name, has),
                           .at = printable(at)});
     }
-    if (const Json* resize = preprocess.find("resize"); resize != nullptr && *resize != Json("none"))
+    // Pictures in files may be shown to a model of images that were not: then they are resized as is usual.
+    if (const Json* rule = preprocess.find("resize");
+        rule != nullptr && *rule != Json("none") && rule->canonical() != resize_rule(set).canonical())
         throw InputError({.id = 305,
-                          .what = fmt::format("the model wants images resized: {}", printable(resize->dump())),
-                          .at = printable(at),
-                          .why = "this version takes images as the data set has them"});
+                          .what = fmt::format("the model is for pictures brought to {}, those of {} are brought to {}",
+                                              printable(rule->dump()), set.name, resize_rule(set).dump()),
+                          .at = printable(at)});
     if (auto mean = numbers_under(preprocess, "mean", -1e6, at); !mean.empty()) found.mean = std::move(mean);
     if (auto deviation = numbers_under(preprocess, "std", 1e-6, at); !deviation.empty())
         found.deviation = std::move(deviation);

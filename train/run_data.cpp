@@ -1,6 +1,5 @@
 #include "train/run_data.h"
 
-#include "data/dataset.h"
 #include "train/recipe_check.h"
 
 #include <algorithm>
@@ -12,7 +11,7 @@ namespace {
 // What is said of the folder is said with the place that named it.
 ImageSet open_split(const Recipe& r, const DataSettings& settings, Split split) {
     try {
-        return open_dataset(settings.name, settings.root, split);
+        return open_dataset(settings.name, settings.set, split);
     } catch (const InputError& error) {
         InputError::Parts parts = error.parts();
         if (!parts.at.starts_with("data.root")) throw;
@@ -21,11 +20,51 @@ ImageSet open_split(const Recipe& r, const DataSettings& settings, Split split) 
     }
 }
 
+// How pictures in files become samples: nothing of it has an effect on a set that lies in memory.
+void read_picture_settings(const Recipe& r, DatasetOptions& set) {
+    PictureTransform& t = set.pictures;
+    if (r.is_set("data.size")) t.side = r.integer("data.size");
+    t.resize = r.is_set("data.resize") ? r.integer("data.resize") : usual_short_side(t.side);
+    if (t.resize < t.side)
+        throw InputError({.id = 305,
+                          .what = fmt::format("data.resize = {} is less than data.size = {}", t.resize, t.side),
+                          .at = r.at("data.resize"),
+                          .why = "evaluation cuts a square of data.size out of the resized picture"});
+    const std::string augment = r.text("data.augment");
+    t.random_crop = augment.starts_with("crop");
+    t.mirror = augment != "none";
+    if (augment == "crop_flip_colour") t.colours = {.brightness = 0.4, .contrast = 0.4, .saturation = 0.4};
+    if (augment == "crop_flip_rotate") t.rotation = 15;
+    t.apply_orientation = r.text("data.exif") == "apply";
+    set.allows_empty = r.text("data.empty") == "allow";
+    set.max_bad = r.integer("data.max_bad");
+    for (const std::string& stage : r.stage_names())
+        if (const std::string own = fmt::format("stages.{}.data.augment", stage); r.find(own) != nullptr)
+            throw InputError({.id = 305,
+                              .what = fmt::format("{} has no effect", own),
+                              .at = r.at(own),
+                              .why = "pictures in files are changed the same way in every stage",
+                              .try_ = "data.augment"});
+}
+
+// Colours and rotations are of pictures in files: what lies in memory is cropped and flipped where it is copied.
+void check_augment_in_memory(const Recipe& r) {
+    for (const auto& [path, leaf] : r.leaves())
+        if (path.ends_with("data.augment"))
+            if (const auto* augment = std::get_if<std::string>(&leaf.value);
+                augment && augment->starts_with("crop_flip_"))
+                throw InputError({.id = 305,
+                                  .what = fmt::format("{} = {} is for pictures in files", path, *augment),
+                                  .at = r.at(path),
+                                  .why = fmt::format("the images of {} lie in memory", r.text("data.name")),
+                                  .try_ = "crop_flip, flip or none"});
+}
+
 }
 
 DataSettings read_data_settings(const Recipe& r) {
     DataSettings s{.name = r.text("data.name"),
-                   .root = r.text("data.root"),
+                   .set = {.root = r.text("data.root")},
                    .cut = {.kind = parse_imbalance(r.text("data.imbalance"))},
                    .held_out = r.number("data.split"),
                    .seed = static_cast<std::uint64_t>(r.integer("run.seed")),
@@ -34,6 +73,10 @@ DataSettings read_data_settings(const Recipe& r) {
         s.cut.ratio = r.number("data.imbalance_ratio");
         s.cut.seed = static_cast<std::uint32_t>(r.integer("data.subset_seed"));
     }
+    if (describe_dataset(s.name).short_side > 0)
+        read_picture_settings(r, s.set);
+    else
+        check_augment_in_memory(r);
     return s;
 }
 
@@ -73,9 +116,11 @@ Json RunData::facts() const {
     Json::Array files;
     for (const FileFact& file : train.files)
         files.push_back(Json::Object{{"path", file.path}, {"bytes", file.stored_bytes}, {"sha256", file.sha256}});
-    return Json::Object{{"split", "train"},           {"n", train.size()},
-                        {"classes", train.classes()}, {"counts", Json::array(counts())},
-                        {"sha256", fingerprint},      {"files", std::move(files)}};
+    Json facts = Json::Object{{"split", "train"},           {"n", train.size()},
+                              {"classes", train.classes()}, {"counts", Json::array(counts())},
+                              {"sha256", fingerprint},      {"files", std::move(files)}};
+    if (!train.skipped.empty()) facts.set("skipped", Json::array(train.skipped));
+    return facts;
 }
 
 }

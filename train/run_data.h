@@ -1,5 +1,6 @@
 #pragma once
 // The data of a run, as its recipe says: opened, cut to its long tail, a validation part held out.
+#include "data/dataset.h"
 #include "data/imbalance.h"
 #include "engine/json.h"
 #include "train/recipe.h"
@@ -10,7 +11,8 @@ namespace bkd {
 
 // The keys data.*, as they are written.
 struct DataSettings {
-    std::string name{}, root{};
+    std::string name{};
+    DatasetOptions set{};
     SubsetOptions cut{};
     double held_out = 0;  // data.split: fraction of each class
     std::uint64_t seed = 1;

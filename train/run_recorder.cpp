@@ -122,6 +122,7 @@ void RunRecorder::epoch_ended(StageRun& run, const EpochReport& report) {
                           {"loss", report.loss},
                           {"n", report.images},
                           {"sec", report.seconds},
+                          {"wait_ms", 1000 * report.waited_seconds},
                           {"img_s", static_cast<double>(report.images) / std::max(report.seconds, 1e-9)},
                           {"skipped", report.skipped}});
     if (report.metrics) log_evaluation(run, report);

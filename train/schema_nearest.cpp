@@ -24,13 +24,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return row[b.size()];
 }
 
-std::string lower_case(std::string_view text) {
-    std::string lower(text);
-    for (char& c : lower)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return lower;
-}
-
 std::string nearest_word(std::string_view word, std::span<const std::string> known) {
     constexpr std::size_t limit = 2;
     const std::string wanted = lower_case(word);

@@ -10,9 +10,6 @@ namespace bkd {
 // Damerau-Levenshtein distance (insert, delete, replace, exchange two neighbours; each part edited once).
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
-// `text` with A-Z as a-z, whatever the locale.
-std::string lower_case(std::string_view text);
-
 // The word within distance 2 that is nearest regardless of case (the first of equals), or empty.
 std::string nearest_word(std::string_view word, std::span<const std::string> known);
 

@@ -53,8 +53,10 @@ void complete_from_recipe(Stage& stage, const Recipe& recipe) {
     complete(stage.batch_size, own("batch.size"), [&] { return r.integer("batch.size"); });
     complete(stage.last_batch, own("batch.drop_last"),
              [&] { return r.boolean("batch.drop_last") ? LastBatch::drop : LastBatch::keep; });
-    complete(stage.augment, own("data.augment"),
-             [&] { return r.text("data.augment") == "crop_flip" ? CropFlip{.padding = 4, .flip = true} : CropFlip{}; });
+    complete(stage.augment, own("data.augment"), [&] {
+        const std::string augment = r.text("data.augment");
+        return CropFlip{.padding = augment.starts_with("crop") ? 4 : 0, .flip = augment != "none"};
+    });
     if (stage.steps == 0) stage.steps = r.integer("train.max_steps");
     stage.decays_vectors = r.boolean("optim.decay_bn_bias");
     if (own("init_from"))

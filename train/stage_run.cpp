@@ -66,7 +66,7 @@ void StageRun::begin_epoch() {
     epoch_end_ = std::min((epochs_done_ + 1) * steps_per_epoch_, total_steps_);
     if (!is_within_epoch()) loss_sum_ = 0, images_ = 0;
     epoch_start_ = last_report_ = Clock::now();
-    images_since_report_ = 0, waited_ = {};
+    images_since_report_ = 0, waited_ = waited_in_epoch_ = {};
 }
 
 std::optional<StepReport> StageRun::step() {
@@ -140,7 +140,8 @@ Tensor StageRun::compute(Step& step) {
 void StageRun::next_numbers() {
     const Clock::time_point start = Clock::now();
     for (FeedSource& feed : context_.feeds()) feed.next(plain_ctx_);
-    waited_ += Clock::now() - start;
+    const Clock::duration waited = Clock::now() - start;
+    waited_ += waited, waited_in_epoch_ += waited;
     learning_rate_ = schedule_.at(epochs_done_ + stage().index_base, done_);
     const auto rate = static_cast<float>(learning_rate_);
     plain_ctx_.assign(learning_rate_memory_, std::span<const float>(&rate, 1));
@@ -238,7 +239,8 @@ EpochReport StageRun::end_epoch() {
                        .images = images_,
                        .skipped = skipped_,
                        .learning_rate = learning_rate_,
-                       .seconds = seconds_since(epoch_start_)};
+                       .seconds = seconds_since(epoch_start_),
+                       .waited_seconds = std::chrono::duration<double>(waited_in_epoch_).count()};
     report.loss = loss_sum_ / static_cast<double>(std::max<std::int64_t>(images_, 1));
     context_.epoch = epochs_done_;
     if (epochs_done_ % training_.eval_every == 0 || is_done()) {

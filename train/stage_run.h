@@ -29,6 +29,7 @@ struct EpochReport {
     std::int64_t images = 0, skipped = 0;
     double loss = 0;  // mean over the images
     double learning_rate = 0, seconds = 0;
+    double waited_seconds = 0;         // of them for batches that were not ready
     std::optional<Metrics> metrics{};  // on eval.split, when evaluated
     double evaluation_seconds = 0;
     bool is_best = false;
@@ -139,7 +140,7 @@ private:
     std::int64_t images_ = 0, skipped_ = 0, skipped_in_a_row_ = 0, steps_above_ = 0;
     Clock::time_point epoch_start_{}, last_report_{};
     std::int64_t images_since_report_ = 0;
-    Clock::duration waited_{};
+    Clock::duration waited_{}, waited_in_epoch_{};
 
     std::optional<BestEpoch> best_;
     std::optional<StageResult> best_result_;

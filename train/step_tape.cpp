@@ -122,9 +122,11 @@ private:
     std::vector<std::string> companions_;
 };
 
-// A set of the named one's extents and classes, just large enough for a batch, black.
-ImageSet stand_in(const std::string& name, std::int64_t images) {
-    ImageSet set = describe_dataset(name);
+// A set of the recipe's extents and classes, just large enough for a batch, black. How many classes there are of
+// pictures in files their list says.
+ImageSet stand_in(const DataSettings& settings, std::int64_t images) {
+    ImageSet set = describe_dataset(settings.name, settings.set);
+    if (set.class_names.empty()) set.class_names = open_dataset(settings.name, settings.set, Split::train).class_names;
     for (std::int64_t i = 0; i < std::max(images, set.classes()); ++i)
         set.labels.push_back(static_cast<std::int32_t>(i % set.classes()));
     set.images.resize(static_cast<std::size_t>(set.size() * set.image_bytes()));
@@ -156,7 +158,7 @@ std::vector<StepTape> tapes_of(const Recipe& recipe) {
     const RunSettings settings = read_run_settings(recipe);
     std::int64_t images = 0;
     for (const Stage& stage : stages) images = std::max(images, stage.batch_size.value_or(128));
-    const ImageSet set = stand_in(recipe.text("data.name"), images);
+    const ImageSet set = stand_in(read_data_settings(recipe), images);
     const std::vector<std::int64_t> counts = class_counts(set.labels, set.classes());
 
     Runtime runtime({DeviceKind::plan, 0}, {}, settings.storage);

@@ -253,6 +253,12 @@ void narrate_start(Narrator& narrator, const Process& process, const std::string
                               recipe.text("compute.dtype") + (has_tf32(recipe, run) ? "-tf32" : "")));
     narrator.line(fmt::format("recipe   {}  -> {}", name, folder.path().string()));
     narrator.line("data     " + run.data().description);
+    for (const ImageSet* set : {&run.data().train, &run.data().test})
+        if (!set->skipped.empty())
+            narrator.warning(
+                fmt::format("{} of {} left out as unreadable, the first: {}",
+                            set->skipped.size() == 1 ? "1 picture" : fmt::format("{} pictures", set->skipped.size()),
+                            name_of(set->split), set->skipped.front()));
     for (const std::string& warning : recipe.warnings) narrator.warning(warning);
     if (recipe.boolean("compute.tf32") && !has_tf32(recipe, run))
         narrator.warning("compute.tf32 = true has no effect on " + run.runtime().backend->device.str());

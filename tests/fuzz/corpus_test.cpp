@@ -32,6 +32,7 @@ TEST_CASE("readers take what is sound in the corpus of the fuzzers and refuse th
     CHECK(replay("recipe", recipe) >= 15);
     CHECK(replay("picture_header", picture_header) >= 20);
     CHECK(replay("picture", picture) >= 45);
+    CHECK(replay("picture_list", picture_list) >= 15);
 }
 
 }

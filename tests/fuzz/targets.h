@@ -16,6 +16,7 @@ bool idx(Bytes file);    // the first byte chooses how the rest is packed
 bool cifar(Bytes file);  // the first byte chooses format and number of records
 bool recipe(Bytes file);
 bool picture_header(Bytes file);
+bool picture_list(Bytes file);
 bool picture(Bytes file);  // by stb_image, whether or not libjpeg-turbo takes it
 
 }

@@ -320,7 +320,7 @@ TEST_CASE("T32: names are those there are, the nearest first") {
                     ^~~~~~~~~
 )"},
         {"T32 data set", "data.name = \"cifar\"\nmodel.name = \"resnet8\"\n",
-         R"(error[E0304]: data.name must be one of cifar10, cifar100, mnist, toy, cifar10_lt100, synthetic, fashion_mnist, got "cifar"
+         R"(error[E0304]: data.name must be one of cifar10, cifar100, mnist, toy, cifar10_lt100, places_lt, image_list, synthetic, image_folder, imagenet_lt, fashion_mnist, inaturalist2018, got "cifar"
   at:  exp.toml:1:13
        data.name = "cifar"
                    ^~~~~~~

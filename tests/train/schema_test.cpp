@@ -15,7 +15,7 @@ using namespace bkd;
 TEST_CASE("the table has every key of a recipe, once") {
     const std::vector<std::string> expected = split_words(
         "recipe base preset run.name run.dir run.seed run.deterministic run.report "
-        "data.name data.root data.imbalance data.imbalance_ratio data.subset_seed data.augment data.normalize "
+        "data.name data.root data.imbalance data.imbalance_ratio data.subset_seed data.size data.resize data.augment data.normalize "
         "data.split "
         "data.classes data.max_bad data.empty data.encoding data.exif data.cmyk data.csv.header data.csv.delimiter "
         "data.csv.label data.csv.label_base data.csv.text "

@@ -21,10 +21,10 @@ public:
             "toy.toml",
             fmt::format(
                 "recipe = 1\npreset = \"paper\"\n[run]\ndir = \"{0}\"\n[data]\nname = \"fashion_mnist\"\n"
-                "root = \"{0}\"\nimbalance = \"long_tailed\"\nimbalance_ratio = 6\n[model]\nname = \"resnet8\"\n"
+                "root = \"{0}\"\n{2}[model]\nname = \"resnet8\"\n"
                 "[method]\nname = \"{1}\"\n[batch]\nsize = 16\n[train]\nepochs = 2\n[schedule]\nkind = \"cosine\"\n"
                 "[optim]\nlr = 0.05\n[log]\nevery = 3\n",
-                folder_.path().string(), method));
+                folder_.path().string(), method, cut));
         return load_recipe((folder_ / "toy.toml").string(), overrides);
     }
     RunResult train(const std::string& method, const std::string& name, std::vector<std::string> overrides = {},
@@ -46,6 +46,7 @@ public:
                                    [&](const std::string& line) { return line.find(text) != std::string::npos; });
     }
     std::vector<std::string> lines;
+    std::string cut = "imbalance = \"long_tailed\"\nimbalance_ratio = 6\n";  // in the recipe's [data]
 
 private:
     void write_split(const std::string& part, std::int64_t per_class, std::uint64_t seed) const {

@@ -63,7 +63,7 @@ std::vector<std::string> names_of_classes(const Series& series) {
     if (const EvaluationRecord* evaluation = series.evaluation()) return evaluation->class_names;
     std::vector<std::string> names;
     for (const DatasetEntry& entry : datasets())
-        if (entry.name == series.run->record.text("data.name")) names = entry.describe().class_names;
+        if (entry.name == series.run->record.text("data.name")) names = entry.describe({}).class_names;
     const std::size_t classes = accuracy_by_class(series).size();
     if (names.size() != classes) {
         names.clear();

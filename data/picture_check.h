@@ -1,0 +1,45 @@
+#pragma once
+// Every picture of a list looked at, by several threads: can it be read, is anything odd about it, does it stand there
+// twice?
+#include "data/picture_header.h"
+#include "data/picture_list.h"
+#include "engine/sha256.h"
+#include "kernels/error.h"
+
+#include <functional>
+#include <optional>
+
+namespace bkd {
+
+struct PictureFinding {
+    std::optional<InputError> error{};  // why it cannot be read: E0433 .. E0437, E0440, E05nn
+    PictureHeader header{};             // where it can
+    Sha256::Digest content{};           // of the file's bytes; zeros where it was not read
+
+    bool is_bad() const { return error.has_value(); }
+};
+
+struct PictureCheck {
+    int threads = 0;  // 0: as many as the machine has
+    bool apply_orientation = false;
+    bool hashes = false;
+    std::function<void(std::int64_t done)> progress{};  // now and then, from any of the threads, one at a time
+};
+
+// One finding for each picture, in the list's order, whatever the number of threads. Reads and decodes each.
+std::vector<PictureFinding> check_pictures(const PictureList& list, const std::filesystem::path& root,
+                                           const PictureCheck& options = {});
+
+// What is odd about a picture that can be read, as words: "9 bytes after its end", "orientation 6 is ignored",
+// "16 bits", "alpha is dropped", "a PNG named .jpg", "100 times as wide as high".
+std::vector<std::string> oddities(std::string_view path, const PictureHeader& header);
+
+// Pictures of the same bytes: groups of (list, index), in the order of their first. Those that cannot be read are in
+// none.
+struct ListedPicture {
+    std::size_t list = 0;
+    std::int64_t index = 0;
+};
+std::vector<std::vector<ListedPicture>> same_pictures(std::span<const std::vector<PictureFinding>> findings);
+
+}
