@@ -68,15 +68,16 @@ std::vector<PictureFinding> check_pictures(const PictureList& list, const std::f
 std::vector<std::string> oddities(std::string_view path, const PictureHeader& header) {
     const PictureNotes& notes = header.notes;
     std::vector<std::string> odd;
-    if (notes.bytes_after_end > 0) odd.push_back(fmt::format("{} bytes after its end", notes.bytes_after_end));
+    if (notes.bytes_after_end > 0) odd.emplace_back("bytes after its end");
     if (!is_named_as(path, header.kind)) odd.push_back(fmt::format("{} by its bytes", name_of(header.kind)));
-    if (notes.orientation != 1) odd.push_back(fmt::format("orientation {}", notes.orientation));
+    if (notes.orientation != 1) odd.push_back(fmt::format("EXIF orientation {}", notes.orientation));
     if (notes.has_alpha) odd.emplace_back("alpha is dropped");
     if (notes.is_palette_short) odd.emplace_back("palette shorter than its indices");
     if (notes.is_16_bit) odd.emplace_back("16 bits, the high byte is taken");
     if (notes.inflates_too_far) odd.emplace_back("more rows than its height");
     const auto [least, most] = std::minmax(header.height, header.width);
-    if (most > aspect_worth_telling * least) odd.push_back(fmt::format("{} x {} pixels", header.width, header.height));
+    if (most > aspect_worth_telling * least)
+        odd.push_back(fmt::format("one side more than {} times the other", aspect_worth_telling));
     return odd;
 }
 

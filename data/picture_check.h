@@ -30,8 +30,8 @@ struct PictureCheck {
 std::vector<PictureFinding> check_pictures(const PictureList& list, const std::filesystem::path& root,
                                            const PictureCheck& options = {});
 
-// What is odd about a picture that can be read, as words: "9 bytes after its end", "orientation 6 is ignored",
-// "16 bits", "alpha is dropped", "a PNG named .jpg", "100 times as wide as high".
+// What is odd about a picture that can be read, in words that many may share: "bytes after its end", "EXIF orientation
+// 6", "PNG by its bytes" (of a .jpg), "alpha is dropped".
 std::vector<std::string> oddities(std::string_view path, const PictureHeader& header);
 
 // Pictures of the same bytes: groups of (list, index), in the order of their first. Those that cannot be read are in

@@ -12,44 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class PictureFiles final : public SampleSource {
-public:
-    PictureFiles(std::string set, fs::path root, PictureList list, const PictureTransform& transform)
-        : set_(std::move(set)), root_(std::move(root)), list_(std::move(list)), transform_(transform) {}
-
-    void read(std::int32_t index, std::span<std::uint8_t> out) const override {
-        make(index, out, [&](std::span<const std::byte> file, const std::string& name) {
-            return picture_for_evaluation(file, name, transform_);
-        });
-    }
-    void read_changed(std::int32_t index, const std::function<double()>& uniform,
-                      std::span<std::uint8_t> out) const override {
-        make(index, out, [&](std::span<const std::byte> file, const std::string& name) {
-            return picture_for_training(file, name, transform_, uniform);
-        });
-    }
-    std::string name(std::int32_t index) const override { return std::string(list_.path(index)); }
-
-private:
-    void make(std::int32_t index, std::span<std::uint8_t> out, const auto& square_of) const try {
-        const std::string path = name(index);
-        const Picture square = square_of(read_picture(root_, path), path);
-        BKD_CHECK(square.pixels.size() == out.size(), "{} bytes for {}", square.pixels.size(), out.size());
-        std::ranges::copy(square.pixels, out.begin());
-    } catch (const InputError& error) {
-        InputError::Parts parts = error.parts();
-        if (parts.id >= 433 && parts.id <= 437)
-            parts.try_ =
-                fmt::format("bkd data verify {} --root {} --list-bad bad.txt", set_, printable(root_.string()));
-        throw InputError(std::move(parts));
-    }
-
-    std::string set_;
-    fs::path root_;
-    PictureList list_;
-    PictureTransform transform_;
-};
-
 void check_labels(const PictureList& list, std::int64_t classes, const std::string& name) {
     const auto bad = std::ranges::find_if(list.labels, [&](std::int32_t label) { return label >= classes; });
     if (bad == list.labels.end()) return;
@@ -62,7 +24,8 @@ void check_labels(const PictureList& list, std::int64_t classes, const std::stri
 }
 
 // Removes the pictures that cannot be decoded and says which.
-std::vector<std::string> leave_out_bad(PictureList& list, const fs::path& root, const DatasetOptions& options) {
+std::vector<std::string> leave_out_bad(const std::string& set, PictureList& list, const fs::path& root,
+                                       const DatasetOptions& options) {
     const std::vector<PictureFinding> findings = check_pictures(
         list, root, {.threads = options.threads, .apply_orientation = options.pictures.apply_orientation});
     PictureList good;
@@ -81,7 +44,7 @@ std::vector<std::string> leave_out_bad(PictureList& list, const fs::path& root, 
         InputError::Parts parts = first->error->parts();
         parts.what = fmt::format("{} of {} pictures cannot be read, data.max_bad is {}; the first: {}", skipped.size(),
                                  list.size(), options.max_bad, parts.what);
-        parts.try_ = "bkd data verify with --list-bad names all";
+        parts.try_ = fmt::format("bkd data verify {} --root {} --list-bad bad.txt", set, printable(root.string()));
         throw InputError(std::move(parts));
     }
     good.class_names = std::move(list.class_names);
@@ -95,6 +58,36 @@ fs::path list_of(const fs::path& root, std::span<const std::string_view> names, 
 }
 
 }
+
+PictureFiles::PictureFiles(std::string set, fs::path root, PictureList list, const PictureTransform& transform)
+    : set_(std::move(set)), root_(std::move(root)), list_(std::move(list)), transform_(transform) {}
+
+void PictureFiles::read(std::int32_t index, std::span<std::uint8_t> out) const {
+    make(index, out, [&](std::span<const std::byte> file, const std::string& name) {
+        return picture_for_evaluation(file, name, transform_);
+    });
+}
+
+void PictureFiles::read_changed(std::int32_t index, const std::function<double()>& uniform,
+                                std::span<std::uint8_t> out) const {
+    make(index, out, [&](std::span<const std::byte> file, const std::string& name) {
+        return picture_for_training(file, name, transform_, uniform);
+    });
+}
+
+void PictureFiles::make(std::int32_t index, std::span<std::uint8_t> out, const auto& square_of) const try {
+    const std::string path = name(index);
+    const Picture square = square_of(read_picture(root_, path), path);
+    BKD_CHECK(square.pixels.size() == out.size(), "{} bytes for {}", square.pixels.size(), out.size());
+    std::ranges::copy(square.pixels, out.begin());
+} catch (const InputError& error) {
+    InputError::Parts parts = error.parts();
+    if (parts.id >= 433 && parts.id <= 437)
+        parts.try_ = fmt::format("bkd data verify {} --root {} --list-bad bad.txt", set_, printable(root_.string()));
+    throw InputError(std::move(parts));
+}
+
+const PictureFiles* picture_files(const ImageSet& set) { return dynamic_cast<const PictureFiles*>(set.source.get()); }
 
 std::vector<std::byte> read_picture(const fs::path& root, std::string_view path) {
     std::error_code error;
@@ -127,7 +120,7 @@ fs::path picture_root(const ImageSet& like, const DatasetOptions& options) {
 ImageSet make_picture_set(ImageSet set, Split split, PictureList list, const DatasetOptions& options) {
     const fs::path root = picture_root(set, options);
     check_labels(list, set.classes(), set.name);
-    if (options.max_bad > 0) set.skipped = leave_out_bad(list, root, options);
+    if (options.max_bad > 0) set.skipped = leave_out_bad(set.name, list, root, options);
     set.split = split;
     set.labels = list.labels;
     set.files = list.files;

@@ -6,6 +6,29 @@
 
 namespace bkd {
 
+// The samples of a set of pictures in files.
+class PictureFiles final : public SampleSource {
+public:
+    PictureFiles(std::string set, std::filesystem::path root, PictureList list, const PictureTransform& transform);
+    void read(std::int32_t index, std::span<std::uint8_t> out) const override;
+    void read_changed(std::int32_t index, const std::function<double()>& uniform,
+                      std::span<std::uint8_t> out) const override;
+    std::string name(std::int32_t index) const override { return std::string(list_.path(index)); }
+
+    const PictureList& list() const { return list_; }
+    const std::filesystem::path& root() const { return root_; }
+
+private:
+    void make(std::int32_t index, std::span<std::uint8_t> out, const auto& square_of) const;
+
+    std::string set_;
+    std::filesystem::path root_;
+    PictureList list_;
+    PictureTransform transform_;
+};
+// Null for a set that lies in memory.
+const PictureFiles* picture_files(const ImageSet& set);
+
 // The bytes of root/path. E0440 where links lead out of the root, E0436 above 256 MiB, E0501 .. E0504.
 std::vector<std::byte> read_picture(const std::filesystem::path& root, std::string_view path);
 

@@ -137,7 +137,7 @@ TEST_CASE("a check finds the same for any number of threads: bad pictures, odd o
     }
     CHECK(findings[5].error->id() == "E0434");
     const std::vector<std::string> odd = oddities(list.path(6), findings[6].header);
-    CHECK(std::ranges::find(odd, "4 bytes after its end") != odd.end());
+    CHECK(std::ranges::find(odd, "bytes after its end") != odd.end());
     CHECK(std::ranges::find(odd, "JPEG by its bytes") != odd.end());
     const std::vector<std::vector<PictureFinding>> lists{findings};
     const auto same = same_pictures(lists);

@@ -1,8 +1,10 @@
-// bkd data ls | stats NAME: what data sets there are, and the shape of one or of a cut of it.
+// bkd data ls | stats NAME | verify NAME: what data sets there are, the shape of one or of a cut of it, and whether all
+// of it can be read.
 #include "data/dataset.h"
 #include "data/imbalance.h"
 #include "data/stats.h"
 #include "engine/json.h"
+#include "tools/data_verify.h"
 #include "tools/options.h"
 #include "tools/recipe_folders.h"
 #include "tools/terminal.h"
@@ -67,27 +69,34 @@ void check_cut(const std::string& imbalance, const std::optional<double>& ratio,
 
 int run_data(const std::vector<std::string>& arguments) {
     std::vector<std::string> words;
-    std::string root, split = "train", imbalance = "none";
+    std::string root, split = "train", imbalance = "none", bad_list;
+    std::int64_t threads = 0;
     std::optional<double> ratio;
     std::optional<std::int64_t> subset_seed;
     bool as_json = false;
-    Options options(
-        "data",
-        "Statistics of a data set, or of a long-tailed or step cut of it: counts, ratio, shot groups, fingerprints.",
-        {"bkd data ls", "bkd data stats fashion_mnist --imbalance long_tailed --ratio 100",
-         "bkd data stats cifar10 --root data --imbalance step --ratio 50 --json"});
-    options.words("MODE", words, 1, 2, "ls, or stats NAME");
+    Options options("data",
+                    "Statistics of a data set, or of a long-tailed or step cut of it: counts, ratio, shot groups, "
+                    "fingerprints; or a "
+                    "look at each of its files.",
+                    {"bkd data ls", "bkd data stats fashion_mnist --imbalance long_tailed --ratio 100",
+                     "bkd data stats cifar10 --root data --imbalance step --ratio 50 --json",
+                     "bkd data verify image_folder --root photos --list-bad bad.txt"});
+    options.words("MODE", words, 1, 2, "ls, stats NAME or verify NAME");
     options.value("--root", root,
                   "folder of the set's files; unset: BKD_DATA, else auto: ./data and where Debian's packages are");
     options.choice("--split", split, {"train", "test"}, "which part");
     options.choice("--imbalance", imbalance, {"none", "long_tailed", "step"}, "how to cut");
     options.value("--ratio", ratio, 1, 1e9, "largest class / smallest class");
     options.value("--subset-seed", subset_seed, 0, 4294967295, "of the selection");
+    options.value("--list-bad", bad_list, "a file for the paths that cannot be read, one a line");
+    options.value("--threads", threads, 0, 1024, "that read pictures; 0: as many as allowed");
     options.flag("--json", as_json, "the result as one JSON document");
-    options.only_in("stats", {"--root", "--split", "--imbalance", "--ratio", "--subset-seed"});
+    options.only_in({"stats", "verify"}, {"--root"});
+    options.only_in("stats", {"--split", "--imbalance", "--ratio", "--subset-seed"});
+    options.only_in("verify", {"--list-bad", "--threads"});
     if (!options.parse(arguments)) return 0;
 
-    if (words[0] == "ls") options.check_mode("ls");
+    if (words[0] == "ls" || words[0] == "stats" || words[0] == "verify") options.check_mode(words[0]);
     check_cut(imbalance, ratio, subset_seed);
     if (words[0] == "ls" && words.size() == 1) {
         if (as_json)
@@ -96,12 +105,19 @@ int run_data(const std::vector<std::string>& arguments) {
             for (const DatasetEntry& entry : datasets()) fmt::print("{:<16} {}\n", entry.name, entry.title);
         return 0;
     }
-    if (words[0] != "stats" || words.size() != 2)
+    if ((words[0] != "stats" && words[0] != "verify") || words.size() != 2)
         throw InputError({.id = 203,
-                          .what = fmt::format("bkd data takes ls, or stats and one name, got \"{}\"",
+                          .what = fmt::format("bkd data takes ls, or stats or verify and one name, got \"{}\"",
                                               printable(fmt::format("{}", fmt::join(words, " ")))),
                           .try_ = "bkd data --help"});
-    const ImageSet set = open_dataset(words[1], root.empty() ? data_root_of_environment() : root, parse_split(split));
+    if (root.empty()) root = data_root_of_environment();
+    if (words[0] == "verify")
+        return verify_data({.name = words[1],
+                            .root = root,
+                            .bad_list = bad_list,
+                            .threads = static_cast<int>(threads),
+                            .as_json = as_json});
+    const ImageSet set = open_dataset(words[1], root, parse_split(split));
     const SubsetOptions cut{.kind = parse_imbalance(imbalance),
                             .ratio = ratio.value_or(1),
                             .seed = static_cast<std::uint32_t>(subset_seed.value_or(0))};
