@@ -75,10 +75,8 @@ int run_data(const std::vector<std::string>& arguments) {
     std::optional<std::int64_t> subset_seed;
     bool as_json = false;
     Options options("data",
-                    "Statistics of a data set, or of a long-tailed or step cut of it: counts, ratio, shot groups, "
-                    "fingerprints; or a "
-                    "look at each of its files.",
-                    {"bkd data ls", "bkd data stats fashion_mnist --imbalance long_tailed --ratio 100",
+                    "Counts, ratio, shot groups and fingerprints of a data set, or of a cut of it; or a look at each of its files.",
+        {"bkd data ls", "bkd data stats fashion_mnist --imbalance long_tailed --ratio 100",
                      "bkd data stats cifar10 --root data --imbalance step --ratio 50 --json",
                      "bkd data verify image_folder --root photos --list-bad bad.txt"});
     options.words("MODE", words, 1, 2, "ls, stats NAME or verify NAME");
