@@ -17,7 +17,6 @@ struct DatasetOptions {
     PictureTransform pictures{};
     bool allows_empty = false;  // classes without training pictures
     std::int64_t max_bad = 0;   // left out as unreadable; above 0 all are tried when the set is opened
-    int threads = 0;            // that try them; 0: as many as the machine has
 };
 
 struct DatasetEntry {

@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace bkd {
@@ -29,9 +31,9 @@ PictureFinding look_at(const PictureList& list, std::int64_t index, const std::f
         }
         decode_picture(bytes, path, [&](const PictureHeader& header) {
             finding.header = header;
-            return DecodeOptions{.apply_orientation = options.apply_orientation};
+            return DecodeOptions{};
         });
-    } catch (const InputError& error) { finding.error = error; }
+    } catch (const InputError& error) { finding.error = std::make_shared<InputError>(error); }
     return finding;
 }
 
@@ -47,21 +49,31 @@ std::vector<PictureFinding> check_pictures(const PictureList& list, const std::f
                                            const PictureCheck& options) {
     std::vector<PictureFinding> findings(static_cast<std::size_t>(list.size()));
     std::atomic<std::int64_t> next = 0;
-    std::mutex telling;
+    std::mutex telling;  // guards what follows
     std::int64_t done = 0;
+    std::exception_ptr failure;
     const auto work = [&] {
-        for (std::int64_t i = next++; i < list.size(); i = next++) {
-            findings[static_cast<std::size_t>(i)] = look_at(list, i, root, options);
-            if (!options.progress) continue;
+        try {
+            for (std::int64_t i = next++; i < list.size(); i = next++) {
+                findings[static_cast<std::size_t>(i)] = look_at(list, i, root, options);
+                if (!options.progress) continue;
+                const std::scoped_lock lock(telling);
+                if (++done % tell_every == 0 || done == list.size()) options.progress(done);
+            }
+        } catch (...) {
+            next = list.size();
             const std::scoped_lock lock(telling);
-            if (++done % tell_every == 0 || done == list.size()) options.progress(done);
+            failure = std::current_exception();
         }
     };
     const std::int64_t wanted = options.threads > 0 ? options.threads : allowed_threads();
     std::vector<std::jthread> helpers;
-    for (std::int64_t i = 1; i < std::min(wanted, list.size()); ++i) helpers.emplace_back(work);
+    try {
+        for (std::int64_t i = 1; i < std::min(wanted, list.size()); ++i) helpers.emplace_back(work);
+    } catch (const std::system_error&) {}  // no more threads: those that there are do the work
     work();
     helpers.clear();
+    if (failure) std::rethrow_exception(failure);
     return findings;
 }
 

@@ -7,26 +7,26 @@
 #include "kernels/error.h"
 
 #include <functional>
-#include <optional>
+#include <memory>
 
 namespace bkd {
 
 struct PictureFinding {
-    std::optional<InputError> error{};  // why it cannot be read: E0433 .. E0437, E0440, E05nn
-    PictureHeader header{};             // where it can
-    Sha256::Digest content{};           // of the file's bytes; zeros where it was not read
+    std::shared_ptr<const InputError> error{};  // why it cannot be read: E0407, E0433 .. E0437, E0440, E05nn
+    PictureHeader header{};                     // where it can
+    Sha256::Digest content{};                   // of the file's bytes; zeros where it was not read
 
-    bool is_bad() const { return error.has_value(); }
+    bool is_bad() const { return error != nullptr; }
 };
 
 struct PictureCheck {
-    int threads = 0;  // 0: as many as the machine has
-    bool apply_orientation = false;
+    int threads = 0;  // 0: as many as this process may use
     bool hashes = false;
     std::function<void(std::int64_t done)> progress{};  // now and then, from any of the threads, one at a time
 };
 
-// One finding for each picture, in the list's order, whatever the number of threads. Reads and decodes each.
+// One finding for each picture, in the list's order, whatever the number of threads. Reads and decodes each. What else
+// goes wrong in one of the threads, such as memory that is not there, is thrown here.
 std::vector<PictureFinding> check_pictures(const PictureList& list, const std::filesystem::path& root,
                                            const PictureCheck& options = {});
 

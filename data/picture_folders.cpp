@@ -66,13 +66,11 @@ std::vector<Entry> entries_of(const fs::path& folder, std::int64_t& passed_over)
 
 class Walk {
 public:
-    Walk(const fs::path& root, PictureList& list) : root_(root), list_(list) {
-        std::error_code error;
-        real_root_ = fs::canonical(root, error);
-    }
+    Walk(const fs::path& root, PictureList& list) : root_(root), list_(list) {}
 
     // All pictures under root/inside, deeper folders where their names stand among the files'.
     void add(const fs::path& inside, std::int32_t label) {
+        check_lies_under(root_, inside);
         const fs::path folder = root_ / inside;
         enter(folder);
         for (const Entry& entry : entries_of(folder, list_.passed_over)) {
@@ -100,16 +98,9 @@ private:
         }
         if (above_.size() > most_depth)
             refuse(407, fmt::format("more than {} folders deep", most_depth), folder, "", "");
-        std::error_code error;
-        const fs::path real = fs::canonical(folder, error);
-        if (!error && std::ranges::mismatch(real_root_, real).in1 != real_root_.end())
-            refuse(440, fmt::format("the folder lies elsewhere: {}", printable(real.string())), folder,
-                   "pictures lie under data.root, links included",
-                   "data.root = a folder that holds both, or copy the pictures");
     }
 
     const fs::path& root_;
-    fs::path real_root_;
     PictureList& list_;
     std::vector<std::pair<dev_t, ino_t>> above_{};
 };

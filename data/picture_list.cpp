@@ -4,8 +4,9 @@
 #include "engine/sha256.h"
 #include "kernels/error.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
-#include <filesystem>
 #include <set>
 
 namespace bkd {
@@ -42,6 +43,25 @@ std::int32_t label_of(std::string_view word, std::string_view line, const std::s
             431, fmt::format("label {} is out of range 0..{}", printable(word.substr(0, 40)), most_picture_classes - 1),
             at, line, "classes are numbered from 0");
     return static_cast<std::int32_t>(label);
+}
+
+// The whole of a text file, packed or not, and what a run's records keep of it.
+std::pair<std::string, FileFact> read_text(const std::filesystem::path& path) {
+    constexpr std::size_t piece = std::size_t{4} << 20;
+    const std::string shown = printable(path.string());
+    Unpacker file = open_data_file(path);
+    std::string text;
+    for (std::size_t n = piece; n != 0;) {
+        const std::size_t before = text.size();
+        text.resize(before + piece);
+        n = file.read(std::as_writable_bytes(std::span(text)).subspan(before));
+        text.resize(before + n);
+        if (text.size() > most_list_bytes)
+            throw InputError({.id = 407, .what = "unpacks to more than 1 GiB", .at = shown});
+    }
+    const std::array<std::span<const std::byte>, 1> contents{std::as_bytes(std::span(text))};
+    FileFact fact = fact_of(file, shown, contents);
+    return {std::move(text), std::move(fact)};
 }
 
 }
@@ -101,41 +121,24 @@ PictureList parse_picture_list(std::string_view text, const std::string& name) {
     return list;
 }
 
-namespace {
-
-// The whole of a text file, packed or not, and what a run's records keep of it.
-std::pair<std::string, FileFact> read_text(const std::filesystem::path& path) {
-    constexpr std::size_t piece = std::size_t{4} << 20;
-    const std::string shown = printable(path.string());
-    Unpacker file = open_data_file(path);
-    std::string text;
-    for (std::size_t n = piece; n != 0;) {
-        const std::size_t before = text.size();
-        text.resize(before + piece);
-        n = file.read(std::as_writable_bytes(std::span(text)).subspan(before));
-        text.resize(before + n);
-        if (text.size() > most_list_bytes)
-            throw InputError({.id = 407, .what = "unpacks to more than 1 GiB", .at = shown});
-    }
-    const std::array<std::span<const std::byte>, 1> contents{std::as_bytes(std::span(text))};
-    FileFact fact = fact_of(file, shown, contents);
-    return {std::move(text), std::move(fact)};
-}
-
-}
-
 PictureList read_picture_list(const std::filesystem::path& path) {
     auto [text, fact] = read_text(path);
-    PictureList list = parse_picture_list(text, fact.path);
+    const bool is_json = path.filename().string().find(".json") != std::string::npos;
+    PictureList list = is_json ? parse_inaturalist(text, fact.path) : parse_picture_list(text, fact.path);
     list.files.push_back(std::move(fact));
     return list;
 }
 
-PictureList read_inaturalist(const std::filesystem::path& path) {
-    auto [text, fact] = read_text(path);
-    PictureList list = parse_inaturalist(text, fact.path);
-    list.files.push_back(std::move(fact));
-    return list;
+void check_lies_under(const std::filesystem::path& root, const std::filesystem::path& path) {
+    std::error_code unknown;
+    const std::filesystem::path real = std::filesystem::canonical(root / path, unknown),
+                                real_root = std::filesystem::canonical(root, unknown);
+    if (real.empty() || std::ranges::mismatch(real_root, real).in1 == real_root.end()) return;
+    throw InputError({.id = 440,
+                      .what = fmt::format("it lies elsewhere: {}", printable(real.string())),
+                      .at = printable(path.string()),
+                      .why = "pictures lie under data.root, links included",
+                      .try_ = "data.root = a folder that holds both, or copy the pictures"});
 }
 
 std::vector<std::string> classes_by_folder(const PictureList& list, std::int64_t classes) {

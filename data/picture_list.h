@@ -3,7 +3,7 @@
 //
 //   list      lines "path label", as ImageNet-LT and Places-LT come                   read_picture_list
 //   folders   the first folder is the class, what lies under it its pictures          list_picture_folders
-//   JSON      images, annotations and categories, as iNaturalist 2018 comes           read_inaturalist
+//   JSON      images, annotations and categories, as iNaturalist 2018 comes           read_picture_list
 //
 // No picture is opened here. A path is relative and stays under its folder: E0440 where it is absolute or has "..".
 #include "data/image_set.h"
@@ -36,7 +36,7 @@ private:
 // are passed over. `name` is for messages, which name the line: E0431 for a label that is none, that is missing (the
 // file is cut off) or out of range, E0406 for a path that is empty or has NUL, E0440, E0439 for a list without any line.
 PictureList parse_picture_list(std::string_view text, const std::string& name);
-// Of a file, plain, .xz or .gz. E0407, E0421, E0430, E0501 .. E0504.
+// Of a file, plain, .xz or .gz: JSON where its name has .json, else lines. E0407, E0421, E0430, E0501 .. E0504.
 PictureList read_picture_list(const std::filesystem::path& path);
 
 // root/inside/CLASS/**: classes are the folders' names in the order of their bytes, pictures likewise; a picture is what
@@ -49,10 +49,12 @@ PictureList list_picture_folders(const std::filesystem::path& root, const std::f
 // {"images": [{"id", "file_name"}], "annotations": [{"image_id", "category_id"}], "categories": [{"id", "name"}]}, in
 // the order of "images"; category_id is the label. E0403, E0404, E0405, E0431, E0440.
 PictureList parse_inaturalist(std::string_view json, const std::string& name);
-PictureList read_inaturalist(const std::filesystem::path& path);
 
 // E0406, E0440 as above, `at` that place.
 void check_picture_path(std::string_view path, const std::string& at);
+
+// E0440 where links on the way to root/path, a file or a folder, lead out of `root`. What is not there is in its place.
+void check_lies_under(const std::filesystem::path& root, const std::filesystem::path& path);
 
 // Calls a class what the folder is called that holds all its pictures and no other class's; else its number.
 std::vector<std::string> classes_by_folder(const PictureList& list, std::int64_t classes);

@@ -23,11 +23,15 @@ void check_labels(const PictureList& list, std::int64_t classes, const std::stri
          .try_ = fmt::format("{} has {} classes: is it another set's list?", name, classes)});
 }
 
+// As advice.
+std::string look_at_all(const std::string& set, const fs::path& root) {
+    return fmt::format("bkd data verify {} --root {} --list-bad bad.txt", set, printable(root.string()));
+}
+
 // Removes the pictures that cannot be decoded and says which.
 std::vector<std::string> leave_out_bad(const std::string& set, PictureList& list, const fs::path& root,
                                        const DatasetOptions& options) {
-    const std::vector<PictureFinding> findings = check_pictures(
-        list, root, {.threads = options.threads, .apply_orientation = options.pictures.apply_orientation});
+    const std::vector<PictureFinding> findings = check_pictures(list, root);
     PictureList good;
     std::vector<std::string> skipped;
     const PictureFinding* first = nullptr;
@@ -44,17 +48,13 @@ std::vector<std::string> leave_out_bad(const std::string& set, PictureList& list
         InputError::Parts parts = first->error->parts();
         parts.what = fmt::format("{} of {} pictures cannot be read, data.max_bad is {}; the first: {}", skipped.size(),
                                  list.size(), options.max_bad, parts.what);
-        parts.try_ = fmt::format("bkd data verify {} --root {} --list-bad bad.txt", set, printable(root.string()));
+        parts.try_ = look_at_all(set, root);
         throw InputError(std::move(parts));
     }
     good.class_names = std::move(list.class_names);
     good.files = std::move(list.files);
     list = std::move(good);
     return skipped;
-}
-
-fs::path list_of(const fs::path& root, std::span<const std::string_view> names, const std::string& advice) {
-    return locate_file(root, "lists", names, advice);
 }
 
 }
@@ -82,22 +82,14 @@ void PictureFiles::make(std::int32_t index, std::span<std::uint8_t> out, const a
     std::ranges::copy(square.pixels, out.begin());
 } catch (const InputError& error) {
     InputError::Parts parts = error.parts();
-    if (parts.id >= 433 && parts.id <= 437)
-        parts.try_ = fmt::format("bkd data verify {} --root {} --list-bad bad.txt", set_, printable(root_.string()));
+    if (parts.id >= 433 && parts.id <= 437) parts.try_ = look_at_all(set_, root_);
     throw InputError(std::move(parts));
 }
 
 const PictureFiles* picture_files(const ImageSet& set) { return dynamic_cast<const PictureFiles*>(set.source.get()); }
 
 std::vector<std::byte> read_picture(const fs::path& root, std::string_view path) {
-    std::error_code error;
-    const fs::path real = fs::canonical(root / path, error), real_root = fs::canonical(root, error);
-    if (!real.empty() && std::ranges::mismatch(real_root, real).in1 != real_root.end())
-        throw InputError({.id = 440,
-                          .what = fmt::format("the picture lies elsewhere: {}", printable(real.string())),
-                          .at = printable(path),
-                          .why = "pictures lie under data.root, links included",
-                          .try_ = "data.root = a folder that holds both, or copy the pictures"});
+    check_lies_under(root, path);
     return read_file(root / path, most_picture_bytes);
 }
 
@@ -130,22 +122,26 @@ ImageSet make_picture_set(ImageSet set, Split split, PictureList list, const Dat
 
 ImageSet open_published_lists(ImageSet set, const PublishedLists& lists, const DatasetOptions& options, Split split) {
     const fs::path root = picture_root(set, options);
-    PictureList train = read_picture_list(list_of(root, lists.train, lists.advice));
-    PictureList shown = split == Split::train ? train : read_picture_list(list_of(root, lists.test, lists.advice));
-    const std::int64_t classes = lists.classes > 0 ? lists.classes : 1 + std::int64_t{std::ranges::max(train.labels)};
-    check_labels(train, classes, set.name);
+    const auto read = [&](std::span<const std::string_view> names) {
+        return read_picture_list(locate_file(root, "lists", names, lists.advice));
+    };
+    PictureList list = read(lists.train);
+    const std::int64_t classes = lists.classes > 0 ? lists.classes : 1 + std::int64_t{std::ranges::max(list.labels)};
+    check_labels(list, classes, set.name);
     if (!options.allows_empty) {
-        const std::vector<std::int64_t> counts = class_counts(train.labels, classes);
+        const std::vector<std::int64_t> counts = class_counts(list.labels, classes);
         if (const auto empty = std::ranges::find(counts, 0); empty != counts.end())
             throw InputError({.id = 439,
                               .what = fmt::format("{} of {} classes have no picture, the first is {}",
                                                   std::ranges::count(counts, 0), classes, empty - counts.begin()),
-                              .at = train.files.front().path,
+                              .at = list.files.front().path,
                               .why = "nothing can be learnt of them",
                               .try_ = "the whole list, or data.empty=allow"});
     }
-    if (set.class_names.empty()) set.class_names = classes_by_folder(train, classes);
-    return make_picture_set(std::move(set), split, std::move(shown), options);
+    set.class_names = list.class_names.empty() ? classes_by_folder(list, classes) : list.class_names;
+    for (std::int64_t c = set.classes(); c < classes; ++c) set.class_names.push_back(std::to_string(c));
+    if (split == Split::test) list = read(lists.test);
+    return make_picture_set(std::move(set), split, std::move(list), options);
 }
 
 }

@@ -26,10 +26,10 @@ private:
     PictureList list_;
     PictureTransform transform_;
 };
-// Null for a set that lies in memory.
+// Of a set as it was opened; null for a part of one, and for a set that lies in memory.
 const PictureFiles* picture_files(const ImageSet& set);
 
-// The bytes of root/path. E0440 where links lead out of the root, E0436 above 256 MiB, E0501 .. E0504.
+// The bytes of root/path. E0440 where links lead out of the root, E0407 above 256 MiB, E0501 .. E0504.
 std::vector<std::byte> read_picture(const std::filesystem::path& root, std::string_view path);
 
 // What is known of such a set without files: extents of a sample, normalisation (ImageNet's, if none is given).
@@ -41,7 +41,7 @@ ImageSet describe_pictures(std::string name, const DatasetOptions& options, std:
 // the first where they are more.
 ImageSet make_picture_set(ImageSet like, Split split, PictureList list, const DatasetOptions& options);
 
-// A set published as two lists, in its folder or in lists/ there. `root` "auto" is data/<name>.
+// A set published as two lists, in its folder or in lists/ there.
 struct PublishedLists {
     std::vector<std::string_view> train{}, test{};  // names of the files, first found
     std::int64_t classes = 0;                       // 0: one more than the largest label
@@ -50,6 +50,7 @@ struct PublishedLists {
 // E0439 for a class without training pictures unless options.allows_empty; errors of picture_list.h.
 ImageSet open_published_lists(ImageSet like, const PublishedLists& lists, const DatasetOptions& options, Split split);
 
+// options.root, of "auto" data/<name>.
 std::filesystem::path picture_root(const ImageSet& like, const DatasetOptions& options);
 
 }

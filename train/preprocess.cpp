@@ -27,10 +27,6 @@ std::vector<float> numbers_under(const Json& preprocess, const char* key, double
     return numbers;
 }
 
-}
-
-namespace {
-
 Json resize_rule(const ImageSet& set) {
     if (set.short_side == 0) return "none";
     return Json::Object{{"orientation", set.applies_orientation ? "applied" : "ignored"},
@@ -92,7 +88,8 @@ Normalisation normalisation_of(const Json& preprocess, const ImageSet& set, cons
         throw InputError({.id = 305,
                           .what = fmt::format("the model is for pictures brought to {}, those of {} are brought to {}",
                                               printable(rule->dump()), set.name, resize_rule(set).dump()),
-                          .at = printable(at)});
+                          .at = printable(at),
+                          .why = set.short_side == 0 ? "these are taken as they are" : ""});
     if (auto mean = numbers_under(preprocess, "mean", -1e6, at); !mean.empty()) found.mean = std::move(mean);
     if (auto deviation = numbers_under(preprocess, "std", 1e-6, at); !deviation.empty())
         found.deviation = std::move(deviation);

@@ -15,9 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-DatasetOptions small_squares(const fs::path& root) {
-    return {.root = root, .pictures = {.side = 16, .resize = 18}, .threads = 2};
-}
+DatasetOptions small_squares(const fs::path& root) { return {.root = root, .pictures = {.side = 16, .resize = 18}}; }
 
 // classes x per_class pictures in train/ or the root, one in test/.
 void write_folders(const TemporaryFolder& folder, const std::string& inside, int classes, int per_class) {
@@ -143,6 +141,43 @@ TEST_CASE("a check finds the same for any number of threads: bad pictures, odd o
     const auto same = same_pictures(lists);
     REQUIRE(same.size() == 1);
     CHECK((same[0].size() == 2 && same[0][0].index == 0 && same[0][1].index == 4));
+}
+
+TEST_CASE("what goes wrong in one of the threads of a check is thrown to its caller") {
+    const TemporaryFolder folder;
+    write_folders(folder, "", 4, 50);
+    const PictureList list = list_picture_folders(folder.path(), "", false);
+    const auto out_of_memory = [](std::int64_t) { throw std::bad_alloc(); };
+    for (int i = 0; i < 8; ++i)
+        CHECK_THROWS_AS(check_pictures(list, folder.path(), {.threads = 4, .progress = out_of_memory}), std::bad_alloc);
+}
+
+TEST_CASE("iNaturalist's JSON and lists made from it are one set") {
+    const TemporaryFolder json, lists;
+    std::string images, annotations, categories, lines;
+    for (int c = 0; c < 8142; ++c) {
+        const char* comma = c == 0 ? "" : ",";
+        images += fmt::format(R"({}{{"id":{},"file_name":"train_val2018/x/{}/a.jpg"}})", comma, c, c);
+        annotations += fmt::format(R"({}{{"image_id":{},"category_id":{}}})", comma, c, c);
+        categories += fmt::format(R"({}{{"id":{},"name":"{}"}})", comma, c, c);
+        lines += fmt::format("train_val2018/x/{}/a.jpg {}\n", c, c);
+    }
+    const auto write_json = [&](const char* name) {
+        json.write(name, content_of(fmt::format(R"({{"images":[{}],"annotations":[{}],"categories":[{}]}})", images,
+                                                annotations, categories)));
+    };
+    write_json("train2018.json"), write_json("val2018.json");
+    lists.write("iNaturalist18_train.txt", content_of(lines)), lists.write("iNaturalist18_val.txt", content_of(lines));
+    for (const Split split : {Split::train, Split::test}) {
+        const ImageSet a = open_dataset("inaturalist2018", small_squares(json.path()), split);
+        const ImageSet b = open_dataset("inaturalist2018", small_squares(lists.path()), split);
+        CHECK((a.size() == 8142 && a.labels == b.labels && a.class_names == b.class_names));
+        CHECK(a.source->name(8141) == b.source->name(8141));
+    }
+    annotations.replace(annotations.rfind("8141}"), 5, "8140}");
+    write_json("train2018.json");
+    CHECK(contains(error_of([&] { open_dataset("inaturalist2018", small_squares(json.path()), Split::train); }),
+                   "1 of 8142 classes have no picture, the first is 8141"));
 }
 
 TEST_CASE("published lists: their classes, each with a picture, and no label beyond") {

@@ -74,11 +74,12 @@ int run_data(const std::vector<std::string>& arguments) {
     std::optional<double> ratio;
     std::optional<std::int64_t> subset_seed;
     bool as_json = false;
-    Options options("data",
-                    "Counts, ratio, shot groups and fingerprints of a data set, or of a cut of it; or a look at each of its files.",
+    Options options(
+        "data",
+        "Counts, ratio, shot groups and fingerprints of a data set, or of a cut of it; or a look at each of its files.",
         {"bkd data ls", "bkd data stats fashion_mnist --imbalance long_tailed --ratio 100",
-                     "bkd data stats cifar10 --root data --imbalance step --ratio 50 --json",
-                     "bkd data verify image_folder --root photos --list-bad bad.txt"});
+         "bkd data stats cifar10 --root data --imbalance step --ratio 50 --json",
+         "bkd data verify image_folder --root photos --list-bad bad.txt"});
     options.words("MODE", words, 1, 2, "ls, stats NAME or verify NAME");
     options.value("--root", root,
                   "folder of the set's files; unset: BKD_DATA, else auto: ./data and where Debian's packages are");
